@@ -1,0 +1,267 @@
+//! What travels between stages. Each hand-off contains the one before it and adds one part,
+//! so the payload of the state machine grows stage by stage and stays one flat JSON object:
+//! ids, digests and reasons, never bodies.
+//!
+//! `Detected -> Scored -> Decided -> Prepared -> (Voted) -> Remediated -> Verified -> Story`
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::canonical::Digest;
+use crate::event::ActorKind;
+use crate::id::{ControlId, EventId, IncidentId, RuleId};
+use crate::resource::ResourceRef;
+use crate::risk::{Decision, Risk, Severity};
+
+/// Facts about the event and its surroundings that raise or lower the risk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signals {
+    /// What kind of principal called.
+    pub actor: ActorKind,
+    /// `Some(false)`: the session says it was opened without MFA.
+    pub mfa: Option<bool>,
+    /// The error code of a refused call; nothing changed then.
+    pub error_code: Option<String>,
+    /// Whether the source address is outside the configured known networks; `None`: not configured
+    /// or the address is no IP address.
+    pub is_unknown_network: Option<bool>,
+    /// The AWS service that called for someone (`invokedBy`).
+    pub invoked_by: Option<String>,
+    /// Distinct other rules that the same principal hit in the hour before.
+    pub other_rules_by_actor: u32,
+    /// The resource's tags where they could be read.
+    pub tags: BTreeMap<String, String>,
+    /// Every rule of this incident is on probation.
+    pub is_trial: bool,
+}
+
+/// Detect's hand-off: one incident, where to look and what for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detected {
+    /// The incident.
+    pub incident: IncidentId,
+    /// Where to look.
+    pub resource: ResourceRef,
+    /// The event that opened it.
+    pub event: EventId,
+    /// When that happened.
+    pub time: Timestamp,
+    /// The rules that fired, sorted.
+    pub rules: Vec<RuleId>,
+    /// The controls to check, in order, without repetition.
+    pub controls: Vec<ControlId>,
+    /// The highest severity among the rules.
+    pub severity: Severity,
+    /// What raises or lowers the risk.
+    pub signals: Signals,
+}
+
+/// One reason of a score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Contribution {
+    /// The fact's name in the weights file.
+    pub name: String,
+    /// What it adds to the sum (may be negative).
+    pub weight: f64,
+    /// In words.
+    pub reason: String,
+}
+
+/// Score's part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// 0..=1.
+    pub risk: Risk,
+    /// Every fact that counted.
+    pub contributions: Vec<Contribution>,
+}
+
+/// Score's hand-off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scored {
+    /// What came before.
+    #[serde(flatten)]
+    pub detected: Detected,
+    /// The risk and its reasons.
+    pub score: Score,
+}
+
+/// Decide's part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// What may be done.
+    pub decision: Decision,
+    /// The policy's reasons, the deciding one last.
+    pub reasons: Vec<String>,
+    /// How long a human may take to answer, in seconds.
+    pub approval_timeout_seconds: u32,
+}
+
+/// Decide's hand-off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decided {
+    /// What came before.
+    #[serde(flatten)]
+    pub scored: Scored,
+    /// The decision and its reasons.
+    pub verdict: Verdict,
+}
+
+/// What Prepare found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// A control convicts: there is a plan.
+    Convicted,
+    /// No control convicts.
+    Clean,
+    /// The resource does not exist.
+    Gone,
+}
+
+/// Prepare's part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preparation {
+    /// What the state says.
+    pub found: Found,
+    /// Digest of the plan, where there is one: what is approved and applied.
+    pub digest: Option<Digest>,
+    /// How often this incident was prepared, from 1.
+    pub round: u32,
+}
+
+/// Prepare's hand-off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// What came before.
+    #[serde(flatten)]
+    pub decided: Decided,
+    /// What was found and planned.
+    pub preparation: Preparation,
+}
+
+/// A human's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Vote {
+    /// Apply the plan of that digest.
+    Grant,
+    /// Leave the resource as it is.
+    Deny,
+}
+
+impl std::fmt::Display for Vote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Grant => "grant",
+            Self::Deny => "deny",
+        })
+    }
+}
+
+/// The answer as it returns to the state machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ballot {
+    /// Yes or no.
+    pub vote: Vote,
+    /// The plan that was voted on.
+    pub digest: Digest,
+}
+
+/// Remediate's part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remediation {
+    /// The plan that was applied.
+    pub digest: Digest,
+    /// How many API calls were made.
+    pub calls: u32,
+}
+
+/// Remediate's hand-off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Remediated {
+    /// What came before.
+    #[serde(flatten)]
+    pub prepared: Prepared,
+    /// What was written.
+    pub remediation: Remediation,
+}
+
+/// Verify's part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// Every control is silent and nothing outside the plan changed.
+    pub holds: bool,
+    /// Agreeing reads that say so.
+    pub reads: u32,
+}
+
+/// Verify's hand-off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verified {
+    /// What came before.
+    #[serde(flatten)]
+    pub remediated: Remediated,
+    /// What the read-back showed.
+    pub verification: Verification,
+}
+
+/// An error a state could not handle, as `Catch` leaves it in the payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The error name.
+    #[serde(rename = "Error")]
+    pub error: String,
+    /// The cause in words.
+    #[serde(rename = "Cause", default)]
+    pub cause: String,
+}
+
+/// What reaches Alert, from wherever the incident ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Story {
+    /// Where it began.
+    #[serde(flatten)]
+    pub detected: Detected,
+    /// Score's part, if it got so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
+    /// Decide's part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// Prepare's part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preparation: Option<Preparation>,
+    /// The vote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ballot: Option<Ballot>,
+    /// What failed, and where it was caught.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+impl From<Verified> for Story {
+    fn from(verified: Verified) -> Self {
+        let prepared = verified.remediated.prepared;
+        let scored = prepared.decided.scored;
+        Self {
+            detected: scored.detected,
+            score: Some(scored.score),
+            verdict: Some(prepared.decided.verdict),
+            preparation: Some(prepared.preparation),
+            ballot: None,
+            failure: None,
+        }
+    }
+}
+
+/// Alert's hand-off: the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alerted {
+    /// The incident.
+    pub incident: IncidentId,
+    /// How it ended.
+    pub status: crate::status::Status,
+}

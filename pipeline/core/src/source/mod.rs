@@ -1,0 +1,3 @@
+//! Parsers of outside bytes into [`crate::event::Event`], one module a source.
+
+pub mod cloudtrail;

@@ -1,0 +1,166 @@
+//! How an incident stands, as its ledger proves it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::handoff::Vote;
+use crate::ledger::Entry;
+
+/// How an incident stands. Users see these words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Work goes on (or was interrupted and will be resumed).
+    Open,
+    /// Recorded, nothing changed, by decision.
+    Logged,
+    /// A plan waits for a human.
+    WaitingApproval,
+    /// Repaired, and the read-back showed it.
+    Remediated,
+    /// The state was found clean; nothing was written.
+    AlreadyClean,
+    /// The resource no longer exists; nothing was written.
+    Gone,
+    /// A human said no; nothing was written.
+    Denied,
+    /// Nobody answered in time; nothing was written.
+    Expired,
+    /// It could not be repaired; the ledger says why.
+    Failed,
+    /// What was written did not hold and was taken back.
+    RolledBack,
+}
+
+impl Status {
+    /// Every status, in the order tables show them.
+    pub const ALL: [Self; 10] = [
+        Self::Remediated,
+        Self::AlreadyClean,
+        Self::Gone,
+        Self::Logged,
+        Self::WaitingApproval,
+        Self::Denied,
+        Self::Expired,
+        Self::RolledBack,
+        Self::Failed,
+        Self::Open,
+    ];
+
+    /// The word users see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Logged => "logged",
+            Self::WaitingApproval => "waiting_approval",
+            Self::Remediated => "remediated",
+            Self::AlreadyClean => "already_clean",
+            Self::Gone => "gone",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Failed => "failed",
+            Self::RolledBack => "rolled_back",
+        }
+    }
+
+    /// Whether nothing more will happen by itself.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Open | Self::WaitingApproval => false,
+            Self::Logged
+            | Self::Remediated
+            | Self::AlreadyClean
+            | Self::Gone
+            | Self::Denied
+            | Self::Expired
+            | Self::Failed
+            | Self::RolledBack => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the entries so far prove, oldest first. A write counts as a repair only after a
+/// read-back that held.
+pub fn proven<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Status {
+    let mut status = Status::Open;
+    for entry in entries {
+        status = match entry {
+            Entry::Closed { status } => return *status,
+            Entry::ApprovalAsked { .. } => Status::WaitingApproval,
+            Entry::Voted { vote: Vote::Grant, .. } => Status::Open,
+            Entry::Opened { .. }
+            | Entry::Scored { .. }
+            | Entry::Decided { .. }
+            | Entry::FoundClean { .. }
+            | Entry::FoundGone
+            | Entry::Prepared { .. }
+            | Entry::Voted { .. }
+            | Entry::Expired { .. }
+            | Entry::Remediated { .. }
+            | Entry::Verified { .. }
+            | Entry::RolledBack { .. }
+            | Entry::Faulted { .. }
+            | Entry::Alerted { .. } => status,
+        };
+    }
+    status
+}
+
+/// How the entries say the incident ends: the word that `Closed` records.
+pub fn conclusion<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Status {
+    let mut status = Status::Failed;
+    for entry in entries {
+        status = match entry {
+            Entry::Closed { status } => return *status,
+            Entry::Decided { decision: crate::risk::Decision::LogOnly, .. } => Status::Logged,
+            Entry::FoundClean { .. } => Status::AlreadyClean,
+            Entry::FoundGone => Status::Gone,
+            Entry::Voted { vote: Vote::Deny, .. } => Status::Denied,
+            Entry::Expired { .. } => Status::Expired,
+            Entry::Verified { holds: true, .. } => Status::Remediated,
+            Entry::RolledBack { .. } => Status::RolledBack,
+            Entry::Faulted { .. }
+            | Entry::Remediated { .. }
+            | Entry::Verified { holds: false, .. }
+            | Entry::Prepared { .. }
+            | Entry::Decided { .. } => Status::Failed,
+            Entry::Opened { .. }
+            | Entry::Scored { .. }
+            | Entry::ApprovalAsked { .. }
+            | Entry::Voted { vote: Vote::Grant, .. }
+            | Entry::Alerted { .. } => status,
+        };
+    }
+    status
+}
+
+/// Whether the entries show a write whose read-back held and was not taken back.
+pub fn is_verified<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> bool {
+    let mut wrote = false;
+    let mut held = false;
+    for entry in entries {
+        match entry {
+            Entry::Remediated { .. } => (wrote, held) = (true, false),
+            Entry::Verified { holds, .. } => held = wrote && *holds,
+            Entry::RolledBack { .. } => held = false,
+            Entry::Opened { .. }
+            | Entry::Scored { .. }
+            | Entry::Decided { .. }
+            | Entry::FoundClean { .. }
+            | Entry::FoundGone
+            | Entry::Prepared { .. }
+            | Entry::ApprovalAsked { .. }
+            | Entry::Voted { .. }
+            | Entry::Expired { .. }
+            | Entry::Faulted { .. }
+            | Entry::Alerted { .. }
+            | Entry::Closed { .. } => {}
+        }
+    }
+    held
+}
