@@ -170,6 +170,36 @@ pub struct Ballot {
     pub digest: Digest,
 }
 
+/// What Remediate needs: the plan, and the vote where one was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cleared {
+    /// What came before.
+    #[serde(flatten)]
+    pub prepared: Prepared,
+    /// The vote, where a human was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ballot: Option<Ballot>,
+}
+
+impl From<Prepared> for Cleared {
+    fn from(prepared: Prepared) -> Self {
+        Self { prepared, ballot: None }
+    }
+}
+
+/// What RollBack needs: the plan, and why it has to be taken back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// What came before.
+    #[serde(flatten)]
+    pub prepared: Prepared,
+    /// The vote, where a human was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ballot: Option<Ballot>,
+    /// The step that failed.
+    pub failure: Failure,
+}
+
 /// Remediate's part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remediation {
@@ -237,14 +267,25 @@ pub struct Story {
     /// The vote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ballot: Option<Ballot>,
-    /// What failed, and where it was caught.
+    /// The question that nobody answered in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lapse: Option<Failure>,
+    /// The step that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Why taking back failed too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_failure: Option<Failure>,
 }
 
 impl From<Verified> for Story {
     fn from(verified: Verified) -> Self {
-        let prepared = verified.remediated.prepared;
+        verified.remediated.prepared.into()
+    }
+}
+
+impl From<Prepared> for Story {
+    fn from(prepared: Prepared) -> Self {
         let scored = prepared.decided.scored;
         Self {
             detected: scored.detected,
@@ -252,7 +293,9 @@ impl From<Verified> for Story {
             verdict: Some(prepared.decided.verdict),
             preparation: Some(prepared.preparation),
             ballot: None,
+            lapse: None,
             failure: None,
+            rollback_failure: None,
         }
     }
 }

@@ -76,6 +76,8 @@ pub enum Entry {
         inverse: Value,
         /// Digest of the state before, kept as snapshot.
         snapshot: Digest,
+        /// Digest of the state the plan leads to, kept likewise.
+        target: Digest,
     },
     /// A human was asked.
     ApprovalAsked {
@@ -290,6 +292,16 @@ pub fn verify_chain(
         None if found == 0 => Ok(()),
         None => Err(Broken::Cut { incident, expected: 0, found }),
     }
+}
+
+/// The newest plan of that digest in a ledger: digests of the states before and after.
+pub fn planned<'a>(links: &'a [Link], plan: &Digest) -> Option<(&'a Digest, &'a Digest)> {
+    links.iter().rev().find_map(|link| match &link.entry {
+        Entry::Prepared { digest, snapshot, target, .. } if digest == plan => {
+            Some((snapshot, target))
+        }
+        _ => None,
+    })
 }
 
 /// A link as stored: its entry is kept as plain JSON, so that a later version of the entry

@@ -124,6 +124,8 @@ pub fn conclusion<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Status {
             Entry::Expired { .. } => Status::Expired,
             Entry::Verified { holds: true, .. } => Status::Remediated,
             Entry::RolledBack { .. } => Status::RolledBack,
+            // What was taken back stays taken back, whatever made it necessary.
+            Entry::Faulted { .. } if status == Status::RolledBack => status,
             Entry::Faulted { .. }
             | Entry::Remediated { .. }
             | Entry::Verified { holds: false, .. }

@@ -8,6 +8,7 @@ mod clock;
 mod detector;
 mod events;
 mod incidents;
+mod orchestrator;
 mod snapshots;
 
 pub use account::{Account, AccountError, WriteKey};
@@ -17,6 +18,7 @@ pub use clock::Clock;
 pub use detector::{DetectError, Detector};
 pub use events::{DeadLetter, Disposition, EventFilter, Events, Recorded, Stored};
 pub use incidents::{Incidents, Opened, Pending};
+pub use orchestrator::Orchestrator;
 pub use snapshots::Snapshots;
 
 use crate::fault::{Classify, Fault};
