@@ -1,0 +1,245 @@
+//! A rule file's documents: rules, correlations and filters, with what they say of themselves.
+
+use std::collections::BTreeMap;
+
+use yaml_serde::{Mapping, Value};
+
+use super::compile::compile;
+use super::correlation::Correlation;
+use super::error::{Place, Problem, RuleError};
+use super::matcher::Node;
+use super::source::Source;
+
+/// How serious a hit is, by the author's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Enrichment only.
+    Informational,
+    /// Notable, rarely an incident.
+    Low,
+    /// To be reviewed.
+    Medium,
+    /// To be reviewed promptly.
+    High,
+    /// An incident.
+    Critical,
+}
+
+impl Level {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "informational" => Some(Self::Informational),
+            "low" => Some(Self::Low),
+            "medium" => Some(Self::Medium),
+            "high" => Some(Self::High),
+            "critical" => Some(Self::Critical),
+            _ => None,
+        }
+    }
+}
+
+/// The log a rule is written for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Logsource {
+    /// Class of logs over products.
+    pub category: Option<String>,
+    /// Product that writes the log.
+    pub product: Option<String>,
+    /// Part of the product's logs.
+    pub service: Option<String>,
+}
+
+impl Logsource {
+    /// Whether a log of this product and service is one the rule is written for.
+    pub fn covers(&self, product: &str, service: &str) -> bool {
+        let fits = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|w| w == is);
+        self.category.is_none() && fits(&self.product, product) && fits(&self.service, service)
+    }
+}
+
+/// What a document says of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Meta {
+    /// Title; the one mandatory attribute.
+    pub title: String,
+    /// Globally unique id, mostly a UUID.
+    pub id: Option<String>,
+    /// Short name that correlations refer to.
+    pub name: Option<String>,
+    /// `stable`, `test`, `experimental`, `deprecated` or `unsupported`.
+    pub status: Option<String>,
+    /// What it finds and why that matters.
+    pub description: Option<String>,
+    /// Who wrote it; some licences ask to name them beside a hit.
+    pub author: Option<String>,
+    /// Licence of the rule.
+    pub license: Option<String>,
+    /// When it was written.
+    pub date: Option<String>,
+    /// When it was changed.
+    pub modified: Option<String>,
+    /// Where the idea comes from.
+    pub references: Vec<String>,
+    /// Tags such as `attack.t1530`.
+    pub tags: Vec<String>,
+    /// What else looks the same.
+    pub falsepositives: Vec<String>,
+    /// How serious a hit is.
+    pub level: Option<Level>,
+    /// The log it is written for.
+    pub logsource: Logsource,
+    /// Attributes that the specification does not define.
+    pub custom: BTreeMap<String, Value>,
+}
+
+impl Meta {
+    /// What the document is called in output: its id, else its name, else its title.
+    pub fn key(&self) -> &str {
+        self.id.as_deref().or(self.name.as_deref()).unwrap_or(&self.title)
+    }
+}
+
+/// A rule that can be evaluated over one event.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// What it says of itself.
+    pub meta: Meta,
+    /// Where it stands.
+    pub place: Place,
+    pub(super) node: Node,
+}
+
+impl Rule {
+    /// Whether the rule matches this event.
+    pub fn matches(&self, event: &serde_json::Value) -> bool {
+        self.node.matches(event)
+    }
+}
+
+/// One document of a rule file.
+#[derive(Debug, Clone)]
+pub enum Document {
+    /// A rule over one event.
+    Rule(Rule),
+    /// A rule over hits of other rules.
+    Correlation(Correlation),
+    /// Conditions to be added to other rules.
+    Filter(Meta, Place),
+}
+
+const DEFINED: [&str; 21] = [
+    "title",
+    "id",
+    "name",
+    "taxonomy",
+    "status",
+    "description",
+    "author",
+    "license",
+    "date",
+    "modified",
+    "references",
+    "tags",
+    "falsepositives",
+    "level",
+    "logsource",
+    "detection",
+    "correlation",
+    "filter",
+    "fields",
+    "scope",
+    "related",
+];
+
+/// Reads every document of a rule file; `file` is the name used in errors.
+pub fn parse(file: &str, text: &str) -> Vec<Result<Document, RuleError>> {
+    Source::split(file, text).iter().map(parse_document).collect()
+}
+
+fn parse_document(source: &Source<'_>) -> Result<Document, RuleError> {
+    let value: Value = yaml_serde::from_str(source.text).map_err(|e| source.yaml_error(e))?;
+    let map = value.as_mapping().ok_or_else(|| source.error(&[], Problem::NotAMapping))?;
+    if map.contains_key("action") {
+        return Err(source.error(&["action"], Problem::Collection));
+    }
+    let meta = parse_meta(source, map)?;
+    let section = |name: &'static str| match map.get(name) {
+        Some(Value::Mapping(section)) => Ok(Some(section)),
+        Some(_) => {
+            let problem = Problem::WrongType { attribute: name.to_owned(), expected: "a map" };
+            Err(source.error(&[name], problem))
+        }
+        None => Ok(None),
+    };
+    if let Some(correlation) = section("correlation")? {
+        return Correlation::parse(source, meta, correlation).map(Document::Correlation);
+    }
+    if section("filter")?.is_some() {
+        return Ok(Document::Filter(meta, source.place(&["filter"])));
+    }
+    if section("logsource")?.is_none() {
+        return Err(source.error(&[], Problem::Missing("logsource")));
+    }
+    let Some(detection) = section("detection")? else {
+        return Err(source.error(&[], Problem::Missing("detection")));
+    };
+    let node = compile(source, detection)?;
+    Ok(Document::Rule(Rule { meta, place: source.place(&["title"]), node }))
+}
+
+fn parse_meta(source: &Source<'_>, map: &Mapping) -> Result<Meta, RuleError> {
+    let wrong = |name: &str, expected| {
+        let problem = Problem::WrongType { attribute: name.to_owned(), expected };
+        source.error(&[name], problem)
+    };
+    let text = |name: &str| match map.get(name) {
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(Value::Null) | None => Ok(None),
+        Some(_) => Err(wrong(name, "a text")),
+    };
+    let list = |name: &str| match map.get(name) {
+        Some(Value::Sequence(list)) => list
+            .iter()
+            .map(|v| v.as_str().map(str::to_owned).ok_or_else(|| wrong(name, "a list of texts")))
+            .collect(),
+        Some(Value::String(one)) => Ok(vec![one.clone()]),
+        Some(Value::Null) | None => Ok(Vec::new()),
+        Some(_) => Err(wrong(name, "a list of texts")),
+    };
+    let level = match text("level")? {
+        Some(word) => Some(Level::parse(&word).ok_or_else(|| {
+            wrong("level", "`informational`, `low`, `medium`, `high` or `critical`")
+        })?),
+        None => None,
+    };
+    let of_logsource = |name: &str| {
+        map.get("logsource").and_then(|l| l.get(name)).and_then(Value::as_str).map(str::to_owned)
+    };
+    let custom = map
+        .iter()
+        .filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value.clone())))
+        .filter(|(key, _)| !DEFINED.contains(&key.as_str()))
+        .collect();
+    Ok(Meta {
+        title: text("title")?.ok_or_else(|| source.error(&[], Problem::Missing("title")))?,
+        id: text("id")?,
+        name: text("name")?,
+        status: text("status")?,
+        description: text("description")?,
+        author: text("author")?,
+        license: text("license")?,
+        date: text("date")?,
+        modified: text("modified")?,
+        references: list("references")?,
+        tags: list("tags")?,
+        falsepositives: list("falsepositives")?,
+        level,
+        logsource: Logsource {
+            category: of_logsource("category"),
+            product: of_logsource("product"),
+            service: of_logsource("service"),
+        },
+        custom,
+    })
+}

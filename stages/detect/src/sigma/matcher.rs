@@ -1,0 +1,226 @@
+//! The compiled form of a rule, and its verdict on an event.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde_json::Value;
+
+use super::field::Path;
+use super::modifier::{Affix, Comparison};
+use super::number::Number;
+use super::pattern::{Case, Pattern};
+use super::text::fold;
+use super::when::TimePart;
+
+/// How several values or tests are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    Any,
+    All,
+}
+
+impl Link {
+    fn over<T>(self, items: &[T], test: impl FnMut(&T) -> bool) -> bool {
+        match self {
+            Self::Any => items.iter().any(test),
+            Self::All => items.iter().all(test),
+        }
+    }
+}
+
+/// A part of a rule.
+#[derive(Debug, Clone)]
+pub(super) enum Node {
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    Field(FieldTest),
+    Keywords(Link, Vec<Pattern>),
+}
+
+/// One field and what it is compared with.
+#[derive(Debug, Clone)]
+pub(super) struct FieldTest {
+    pub(super) path: Path,
+    pub(super) tests: Vec<Test>,
+    pub(super) link: Link,
+}
+
+/// One comparison.
+#[derive(Debug, Clone)]
+pub(super) enum Test {
+    Null,
+    Exists(bool),
+    Text(Pattern),
+    Number(Number),
+    Bool(bool),
+    Compare(Comparison, Number),
+    Cidr(IpNet),
+    FieldRef(Path, Affix, Case),
+    Time(TimePart, Option<Comparison>, Number),
+}
+
+impl Node {
+    pub(super) fn matches(&self, event: &Value) -> bool {
+        match self {
+            Self::All(nodes) => nodes.iter().all(|n| n.matches(event)),
+            Self::Any(nodes) => nodes.iter().any(|n| n.matches(event)),
+            Self::Not(node) => !node.matches(event),
+            Self::Field(field) => field.matches(event),
+            Self::Keywords(link, patterns) => {
+                link.over(patterns, |pattern| keyword_in(pattern, event))
+            }
+        }
+    }
+
+    /// Calls `visit` for every field the rule looks at; `None` stands for the whole event.
+    pub(super) fn for_each_field<'n>(&'n self, visit: &mut dyn FnMut(Option<&'n Path>)) {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => {
+                for node in nodes {
+                    node.for_each_field(visit);
+                }
+            }
+            Self::Not(node) => node.for_each_field(visit),
+            Self::Keywords(..) => visit(None),
+            Self::Field(field) => {
+                visit(Some(&field.path));
+                for test in &field.tests {
+                    if let Test::FieldRef(other, ..) = test {
+                        visit(Some(other));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl FieldTest {
+    fn matches(&self, event: &Value) -> bool {
+        self.link.over(&self.tests, |test| test.matches(&self.path, event))
+    }
+}
+
+impl Test {
+    fn matches(&self, path: &Path, event: &Value) -> bool {
+        match self {
+            Self::Exists(wanted) => path.exists(event) == *wanted,
+            Self::Null => {
+                let mut empty = true;
+                let null = path.any(event, &mut |value| {
+                    empty = false;
+                    value.is_null()
+                });
+                empty || null
+            }
+            Self::FieldRef(other, affix, case) => path.any(event, &mut |left| {
+                scalar_text(left).is_some_and(|left| {
+                    other.any(event, &mut |right| {
+                        scalar_text(right)
+                            .is_some_and(|right| related(&left, &right, *affix, *case))
+                    })
+                })
+            }),
+            Self::Text(pattern) => path
+                .any(event, &mut |value| text_of(value).is_some_and(|text| pattern.matches(&text))),
+            Self::Number(_)
+            | Self::Bool(_)
+            | Self::Compare(..)
+            | Self::Cidr(_)
+            | Self::Time(..) => path.any(event, &mut |value| self.matches_scalar(value)),
+        }
+    }
+
+    fn matches_scalar(&self, value: &Value) -> bool {
+        match self {
+            Self::Number(wanted) => {
+                number_of(value).and_then(|n| n.compare(*wanted)) == Some(Ordering::Equal)
+            }
+            Self::Bool(wanted) => match value {
+                Value::Bool(found) => found == wanted,
+                Value::String(text) => {
+                    text.eq_ignore_ascii_case(if *wanted { "true" } else { "false" })
+                }
+                Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+            },
+            Self::Compare(how, limit) => {
+                number_of(value).and_then(|n| n.compare(*limit)).is_some_and(|o| how.allows(o))
+            }
+            Self::Cidr(net) => {
+                value.as_str().and_then(|s| s.parse::<IpAddr>().ok()).is_some_and(|address| {
+                    net.contains(&address) || net.contains(&address.to_canonical())
+                })
+            }
+            Self::Time(part, how, wanted) => {
+                let number = value.as_str().and_then(|s| part.of(s)).map(Number::Int);
+                number.and_then(|n| n.compare(*wanted)).is_some_and(|order| match how {
+                    Some(how) => how.allows(order),
+                    None => order == Ordering::Equal,
+                })
+            }
+            Self::Null | Self::Exists(_) | Self::Text(_) | Self::FieldRef(..) => false,
+        }
+    }
+}
+
+impl Comparison {
+    fn allows(self, order: Ordering) -> bool {
+        match self {
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
+}
+
+fn number_of(value: &Value) -> Option<Number> {
+    match value {
+        Value::Number(n) => Number::from_json(n),
+        Value::String(s) => Number::from_text(s),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(s) => Some(Cow::Borrowed(s)),
+        Value::Number(n) => Some(Cow::Owned(n.to_string())),
+        Value::Bool(true) => Some(Cow::Borrowed("true")),
+        Value::Bool(false) => Some(Cow::Borrowed("false")),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// As [`scalar_text`], and an object as its compact JSON.
+fn text_of(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Object(_) => Some(Cow::Owned(value.to_string())),
+        _ => scalar_text(value),
+    }
+}
+
+fn related(left: &str, right: &str, affix: Affix, case: Case) -> bool {
+    let (left, right) = match case {
+        Case::Counts => (Cow::Borrowed(left), Cow::Borrowed(right)),
+        Case::Ignored => (fold(left), fold(right)),
+    };
+    match affix {
+        Affix::Whole | Affix::Verbatim => left == right,
+        Affix::Contains => left.contains(&*right),
+        Affix::StartsWith => left.starts_with(&*right),
+        Affix::EndsWith => left.ends_with(&*right),
+    }
+}
+
+fn keyword_in(pattern: &Pattern, value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|i| keyword_in(pattern, i)),
+        Value::Object(members) => {
+            members.iter().any(|(key, v)| pattern.matches(key) || keyword_in(pattern, v))
+        }
+        _ => scalar_text(value).is_some_and(|text| pattern.matches(&text)),
+    }
+}

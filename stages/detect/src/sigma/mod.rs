@@ -1,0 +1,39 @@
+//! Sigma rules, from YAML text to a verdict on one event.
+//!
+//! Knows the Sigma specification v2.1 and JSON; knows nothing of AWS resources, controls or
+//! incidents. Start at [`RuleSet`] for use, at `compile` for how a rule becomes a matcher.
+//!
+//! # Semantics where the specification leaves room
+//! - A list in the event matches when any member does; an empty list is an empty field (`null`).
+//! - An object compared with text is its compact JSON.
+//! - `neq` is the plain negation, so a field that is missing is different from every value.
+//! - `fieldref` to a missing field matches nothing.
+//! - Field names are case-sensitive, literal dots in a name are tried beside nesting.
+//! - Keywords search every key and every scalar of the event.
+
+mod compile;
+mod condition;
+mod correlation;
+mod document;
+mod encode;
+mod error;
+mod field;
+mod index;
+mod matcher;
+mod modifier;
+mod number;
+mod pattern;
+mod prefilter;
+mod ruleset;
+mod scan;
+mod source;
+mod text;
+mod when;
+
+pub use condition::ConditionError;
+pub use correlation::{Correlation, CorrelationKind};
+pub use document::{Document, Level, Logsource, Meta, Rule, parse};
+pub use error::{Place, Problem, RuleError};
+pub use field::Path;
+pub use ruleset::{Extra, NotEvaluated, RuleSet, Why};
+pub use scan::{Head, ScanError};

@@ -1,0 +1,281 @@
+//! Many rules, filed by what they demand, so that an event costs what could fire on it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::{Map, Value};
+
+use super::correlation::CorrelationKind;
+use super::document::{Document, Logsource, Rule};
+use super::error::{Place, Problem, RuleError};
+use super::index::{demanded, members, needs};
+use super::prefilter::{Prefilter, required, spells_plainly};
+use super::scan::{Head, Label, ScanError};
+use super::text::fold;
+
+/// The top-level name under which a caller adds what it knows about an event. An event's own
+/// member of that name is hidden from rules.
+pub(crate) const EXTRA: &str = "aisaws";
+
+/// What a caller adds to an event, under the top-level name `aisaws`.
+#[derive(Debug, Clone, Default)]
+pub struct Extra(Option<Value>);
+
+impl Extra {
+    /// Nothing is added.
+    pub const NONE: Self = Self(None);
+
+    /// Adds these members.
+    pub fn new(members: Map<String, Value>) -> Self {
+        Self(Some(Value::Object(members)))
+    }
+}
+
+/// Why a document is loaded but not evaluated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// A correlation rule; this stage evaluates single events.
+    Correlation(CorrelationKind),
+    /// A filter for other rules.
+    Filter,
+    /// Written for another log than CloudTrail.
+    Logsource(Logsource),
+}
+
+/// A document that was understood and is not evaluated here.
+#[derive(Debug, Clone)]
+pub struct NotEvaluated {
+    /// Id, name or title.
+    pub key: String,
+    /// Title.
+    pub title: String,
+    /// Where it stands.
+    pub place: Place,
+    /// Why.
+    pub why: Why,
+}
+
+#[derive(Debug)]
+struct Entry {
+    rule: Rule,
+    /// Folded event sources it can match; `None`: any.
+    sources: Option<BTreeSet<String>>,
+    needs_extra: bool,
+    /// Top-level members it looks at; `None`: all.
+    members: Option<BTreeSet<String>>,
+}
+
+/// Rules over CloudTrail events.
+#[derive(Debug)]
+pub struct RuleSet {
+    /// Sorted by key, so that hits come in that order.
+    entries: Vec<Entry>,
+    by_name: HashMap<String, Vec<u32>>,
+    by_source: HashMap<String, Vec<u32>>,
+    by_literal: Prefilter,
+    always: Vec<u32>,
+    not_evaluated: Vec<NotEvaluated>,
+}
+
+impl RuleSet {
+    /// Files the rules among these documents; a second rule of one id is an error.
+    pub fn new(documents: impl IntoIterator<Item = Document>) -> (Self, Vec<RuleError>) {
+        let mut rules: BTreeMap<String, Rule> = BTreeMap::new();
+        let mut not_evaluated = Vec::new();
+        let mut errors = Vec::new();
+        for document in documents {
+            let (meta, place, why) = match document {
+                Document::Rule(rule) if rule.meta.logsource.covers("aws", "cloudtrail") => {
+                    match rules.get(rule.meta.key()) {
+                        Some(first) => errors.push(duplicate(&rule, first)),
+                        None => _ = rules.insert(rule.meta.key().to_owned(), rule),
+                    }
+                    continue;
+                }
+                Document::Rule(rule) => {
+                    let why = Why::Logsource(rule.meta.logsource.clone());
+                    (rule.meta, rule.place, why)
+                }
+                Document::Correlation(c) => (c.meta, c.place, Why::Correlation(c.kind)),
+                Document::Filter(meta, place) => (meta, place, Why::Filter),
+            };
+            let (key, title) = (meta.key().to_owned(), meta.title);
+            not_evaluated.push(NotEvaluated { key, title, place, why });
+        }
+        (Self::file(rules.into_values(), not_evaluated), errors)
+    }
+
+    fn file(rules: impl Iterator<Item = Rule>, not_evaluated: Vec<NotEvaluated>) -> Self {
+        let mut entries = Vec::new();
+        let (mut by_name, mut by_source) = (HashMap::new(), HashMap::new());
+        let mut literals: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut always = Vec::new();
+        for (id, rule) in (0_u32..).zip(rules) {
+            let node = &rule.node;
+            let sources = demanded(node, "eventSource");
+            if let Some(names) = demanded(node, "eventName") {
+                file_under(&mut by_name, names, id);
+            } else if let Some(sources) = sources.clone() {
+                file_under(&mut by_source, sources, id);
+            } else if let Some(required) = required(node, EXTRA) {
+                for literal in required {
+                    literals.entry(literal).or_default().push(id);
+                }
+            } else {
+                always.push(id);
+            }
+            let (needs_extra, members) = (needs(node, EXTRA), members(node));
+            entries.push(Entry { rule, sources, needs_extra, members });
+        }
+        let by_literal = Prefilter::new(literals.into_iter().collect()).unwrap_or_else(|_| {
+            // Too many literals for one automaton: correctness does not need it.
+            always = (0..).take(entries.len()).collect();
+            Prefilter::default()
+        });
+        Self { entries, by_name, by_source, by_literal, always, not_evaluated }
+    }
+
+    /// The rules, by key.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
+        self.entries.iter().map(|e| &e.rule)
+    }
+
+    /// What was understood and is not evaluated here.
+    pub fn not_evaluated(&self) -> &[NotEvaluated] {
+        &self.not_evaluated
+    }
+
+    /// The rules that match the event, by key.
+    ///
+    /// # Errors
+    /// Where the event is no JSON object, or a part that a rule looks at cannot be read.
+    pub fn matching(&self, raw: &str, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
+        let head = Head::read(raw)?;
+        let mut candidates = Vec::new();
+        match (head.label("eventName"), head.label("eventSource")) {
+            (Label::Other, _) | (_, Label::Other) => candidates.extend(0..self.count()),
+            (name, source) => {
+                let text = |label: Label<'_>| match label {
+                    Label::Text(text) => Some(fold(&text).into_owned()),
+                    Label::Missing | Label::Other => None,
+                };
+                let (name, source) = (text(name), text(source));
+                self.candidates(name.as_deref(), source.as_deref(), raw, extra, &mut candidates);
+            }
+        }
+        if candidates.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.confirm(&head, &candidates, extra)
+    }
+
+    /// As [`Self::matching`], for an event whose name and source were read already; then an
+    /// event that no rule can match is not parsed at all.
+    ///
+    /// # Errors
+    /// As [`Self::matching`].
+    pub fn matching_named(
+        &self,
+        name: &str,
+        source: &str,
+        raw: &str,
+        extra: &Extra,
+    ) -> Result<Vec<&Rule>, ScanError> {
+        let mut candidates = Vec::new();
+        self.candidates(Some(&fold(name)), Some(&fold(source)), raw, extra, &mut candidates);
+        if candidates.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.confirm(&Head::read(raw)?, &candidates, extra)
+    }
+
+    /// As [`Self::matching`], by asking every rule: what the index must agree with.
+    ///
+    /// # Errors
+    /// Where the event is no JSON object.
+    pub fn matching_unindexed(&self, raw: &str, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
+        let event = with_extra(Head::read(raw)?.build(None)?, extra);
+        Ok(self.rules().filter(|rule| rule.matches(&event)).collect())
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Every rule that could match, ascending.
+    fn candidates(
+        &self,
+        name: Option<&str>,
+        source: Option<&str>,
+        raw: &str,
+        extra: &Extra,
+        found: &mut Vec<u32>,
+    ) {
+        let filed = |map: &HashMap<String, Vec<u32>>, key: Option<&str>, into: &mut Vec<u32>| {
+            into.extend(key.and_then(|k| map.get(k)).into_iter().flatten());
+        };
+        filed(&self.by_name, name, found);
+        filed(&self.by_source, source, found);
+        if spells_plainly(raw) {
+            self.by_literal.find(raw, found);
+        } else {
+            self.by_literal.all(found);
+        }
+        found.extend(&self.always);
+        found.sort_unstable();
+        found.dedup();
+        found.retain(|id| {
+            self.entry(*id).is_some_and(|entry| {
+                let source_fits = match (&entry.sources, source) {
+                    (None, _) => true,
+                    (Some(wanted), Some(is)) => wanted.contains(is),
+                    (Some(_), None) => false,
+                };
+                source_fits && (extra.0.is_some() || !entry.needs_extra)
+            })
+        });
+    }
+
+    fn entry(&self, id: u32) -> Option<&Entry> {
+        self.entries.get(usize::try_from(id).ok()?)
+    }
+
+    /// Asks the candidates, over no more of the event than they look at.
+    fn confirm(
+        &self,
+        head: &Head<'_>,
+        candidates: &[u32],
+        extra: &Extra,
+    ) -> Result<Vec<&Rule>, ScanError> {
+        let entries: Vec<&Entry> = candidates.iter().filter_map(|id| self.entry(*id)).collect();
+        let mut wanted = Some(BTreeSet::new());
+        for entry in &entries {
+            match (&mut wanted, &entry.members) {
+                (Some(wanted), Some(members)) => wanted.extend(members.iter().map(String::as_str)),
+                _ => wanted = None,
+            }
+        }
+        let event = with_extra(head.build(wanted.as_ref())?, extra);
+        let matching = entries.into_iter().map(|e| &e.rule).filter(|r| r.matches(&event));
+        Ok(matching.collect())
+    }
+}
+
+fn with_extra(mut event: Map<String, Value>, extra: &Extra) -> Value {
+    match &extra.0 {
+        Some(members) => _ = event.insert(EXTRA.to_owned(), members.clone()),
+        None => _ = event.remove(EXTRA),
+    }
+    Value::Object(event)
+}
+
+fn file_under(map: &mut HashMap<String, Vec<u32>>, keys: BTreeSet<String>, id: u32) {
+    for key in keys {
+        map.entry(key).or_default().push(id);
+    }
+}
+
+fn duplicate(rule: &Rule, first: &Rule) -> RuleError {
+    let problem =
+        Problem::DuplicateId { id: rule.meta.key().to_owned(), first: first.place.clone() };
+    RuleError { place: rule.place.clone(), problem }
+}

@@ -1,0 +1,132 @@
+//! The top level of an event, read without building the rest.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// Why an event could not be examined.
+#[derive(Debug, thiserror::Error)]
+#[error("the event is not a JSON object that can be read")]
+pub struct ScanError(#[from] serde_json::Error);
+
+/// The members of an event's top level, their values still text.
+#[derive(Debug)]
+pub struct Head<'a> {
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+}
+
+/// A member that rules are filed by.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Label<'a> {
+    /// It is not there, or `null`: no equality holds.
+    Missing,
+    Text(Cow<'a, str>),
+    /// A list or anything else, in which an equality may hold.
+    Other,
+}
+
+impl<'a> Head<'a> {
+    /// Reads the top level of one event.
+    ///
+    /// # Errors
+    /// Where the text is no JSON object.
+    pub fn read(raw: &'a str) -> Result<Self, ScanError> {
+        Ok(serde_json::from_str(raw)?)
+    }
+
+    fn get(&self, name: &str) -> Option<&'a RawValue> {
+        // Of a repeated member the last counts, as it does in a full parse.
+        self.members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
+    }
+
+    pub(super) fn label(&self, name: &str) -> Label<'a> {
+        let Some(raw) = self.get(name) else {
+            return Label::Missing;
+        };
+        if raw.get() == "null" {
+            return Label::Missing;
+        }
+        serde_json::from_str(raw.get()).map_or(Label::Other, |Text(text)| Label::Text(text))
+    }
+
+    /// Builds the members that are wanted; `None`: all of them.
+    pub(super) fn build(
+        &self,
+        wanted: Option<&BTreeSet<&str>>,
+    ) -> Result<Map<String, Value>, ScanError> {
+        let mut built = Map::new();
+        for (key, value) in &self.members {
+            if wanted.is_none_or(|w| w.contains(&**key)) {
+                built.insert(key.clone().into_owned(), serde_json::from_str(value.get())?);
+            }
+        }
+        Ok(built)
+    }
+}
+
+/// A JSON string, borrowed where it has no escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Head<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HeadVisitor;
+        impl<'de> Visitor<'de> for HeadVisitor {
+            type Value = Head<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an event, which is a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::with_capacity(24);
+                while let Some(Text(key)) = map.next_key()? {
+                    members.push((key, map.next_value()?));
+                }
+                Ok(Head { members })
+            }
+        }
+        deserializer.deserialize_map(HeadVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_read_as_a_full_parse_would() {
+        let head = Head::read(r#"{"a":"x","a":"y\u0041","b":null,"c":["z"],"d":{}}"#).unwrap();
+        assert_eq!(head.label("a"), Label::Text("yA".into()));
+        assert_eq!(head.label("b"), Label::Missing);
+        assert_eq!(head.label("c"), Label::Other);
+        assert_eq!(head.label("e"), Label::Missing);
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for text in ["", "[]", "1", "{", r#"{"a":}"#, "null", r#"{"a":1}x"#] {
+            assert!(Head::read(text).is_err(), "{text}");
+        }
+    }
+}

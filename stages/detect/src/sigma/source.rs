@@ -1,0 +1,98 @@
+//! Rule files as text: documents in a file, and the line a key stands in.
+
+use std::sync::Arc;
+
+use super::error::{Place, Problem, RuleError};
+
+/// One YAML document of a file, with the number of lines before it.
+#[derive(Debug, Clone)]
+pub(super) struct Source<'a> {
+    pub(super) file: Arc<str>,
+    pub(super) text: &'a str,
+    lines_before: usize,
+}
+
+impl<'a> Source<'a> {
+    /// Cuts a file at its document markers (`---` at the start of a line).
+    pub(super) fn split(file: &str, text: &'a str) -> Vec<Self> {
+        let file: Arc<str> = Arc::from(file);
+        let mut found = Vec::new();
+        let (mut start, mut line_of_start) = (0, 0);
+        let (mut offset, mut lines) = (0, 0);
+        let mut push = |from: usize, to: usize, lines_before| {
+            if let Some(text) = text.get(from..to)
+                && text.lines().any(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#'))
+            {
+                found.push(Source { file: file.clone(), text, lines_before });
+            }
+        };
+        for line in text.split_inclusive('\n') {
+            lines += 1;
+            if line.strip_prefix("---").is_some_and(|r| r.trim().is_empty()) {
+                push(start, offset, line_of_start);
+                start = offset + line.len();
+                line_of_start = lines;
+            }
+            offset += line.len();
+        }
+        push(start, text.len(), line_of_start);
+        found
+    }
+
+    /// The place of the innermost key of `path` that can be found, else of the document.
+    pub(super) fn place(&self, path: &[&str]) -> Place {
+        let mut lines = self.text.lines().enumerate().peekable();
+        let mut line = None;
+        for key in path {
+            match lines.find(|(_, l)| stands_at(l, key)) {
+                Some((n, _)) => line = Some(n + 1),
+                None => break,
+            }
+        }
+        Place {
+            file: self.file.clone(),
+            line: Some(self.lines_before + line.unwrap_or_else(|| self.first_line())),
+        }
+    }
+
+    pub(super) fn error(&self, path: &[&str], problem: Problem) -> RuleError {
+        RuleError { place: self.place(path), problem }
+    }
+
+    pub(super) fn yaml_error(&self, error: yaml_serde::Error) -> RuleError {
+        let line = error.location().map(|l| self.lines_before + l.line());
+        let place = Place { file: self.file.clone(), line };
+        RuleError { place, problem: Problem::Yaml(error) }
+    }
+
+    fn first_line(&self) -> usize {
+        1 + self.text.lines().take_while(|l| l.trim().is_empty()).count()
+    }
+}
+
+/// Whether this line holds `key:`, plain or quoted, perhaps as a member of a list or flow map.
+fn stands_at(line: &str, key: &str) -> bool {
+    let line = line.trim_start();
+    line.match_indices(key).any(|(at, _)| {
+        let before = line.get(..at).unwrap_or_default();
+        let after = line.get(at + key.len()..).unwrap_or_default();
+        let opens = before.is_empty() || before.ends_with(['"', '\'', ' ', '{', ',', '-']);
+        let after = after.trim_start_matches(['"', '\'']).trim_start();
+        opens && !before.starts_with('#') && after.starts_with(':')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_keep_the_line_numbers_of_their_file() {
+        let text = "---\ntitle: a\n---\n# only a comment\n---\n\ntitle: b\ndetection:\n  s:\n    - x|re: 1\n";
+        let documents = Source::split("f.yml", text);
+        assert_eq!(documents.len(), 2);
+        assert_eq!(documents[0].place(&["title"]).to_string(), "f.yml:2");
+        assert_eq!(documents[1].place(&["detection", "s", "x|re"]).to_string(), "f.yml:10");
+        assert_eq!(documents[1].place(&["level"]).to_string(), "f.yml:7");
+    }
+}

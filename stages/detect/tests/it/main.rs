@@ -1,0 +1,11 @@
+//! Detect against labelled sets and a corpus of real events.
+//!
+//! They are read from `../shared` beside the workspace and are no part of it; where they are
+//! absent, a test says so on standard error and passes.
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod data;
