@@ -1,0 +1,2 @@
+//! The `aisaws` command line.
+fn main() {}

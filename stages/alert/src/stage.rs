@@ -1,0 +1,109 @@
+//! The Alert stage.
+
+use std::sync::Arc;
+
+use aisaws_core::fault::{Classify, Fault};
+use aisaws_core::handoff::{Alerted, Failure, Story};
+use aisaws_core::ledger::{Entry, Link};
+use aisaws_core::port::{Channel, Incidents, StoreError};
+use aisaws_core::stage::{Cx, Stage};
+use aisaws_core::status::{Status, conclusion};
+use async_trait::async_trait;
+
+use crate::message::compose;
+
+/// Closes the incident and tells people.
+pub struct Alert {
+    incidents: Arc<dyn Incidents>,
+    channels: Vec<Arc<dyn Channel>>,
+    tells_logged: bool,
+}
+
+impl std::fmt::Debug for Alert {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Alert").field("channels", &self.channels.len()).finish_non_exhaustive()
+    }
+}
+
+impl Alert {
+    /// A stage over these ports; `tells_logged`: also send what was only logged.
+    pub fn new(
+        incidents: Arc<dyn Incidents>,
+        channels: Vec<Arc<dyn Channel>>,
+        tells_logged: bool,
+    ) -> Self {
+        Self { incidents, channels, tells_logged }
+    }
+}
+
+/// Why an incident could not be closed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AlertError {
+    /// The ledger could not be read or written.
+    #[error("the end could not be recorded")]
+    Store(#[from] StoreError),
+}
+
+impl Classify for AlertError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Store(e) => e.fault(),
+        }
+    }
+}
+
+#[async_trait]
+impl Stage for Alert {
+    const NAME: &'static str = "Alert";
+    type Input = Story;
+    type Output = Alerted;
+    type Error = AlertError;
+
+    async fn run(&self, cx: Cx<'_>, story: Story) -> Result<Alerted, AlertError> {
+        let incident = story.detected.incident;
+        let record = |key: &'static str, entry: Entry| {
+            self.incidents.append(incident, key, entry, cx.clock.now())
+        };
+        let mut links = self.incidents.ledger(incident).await?;
+        if let Some(status) = closed(&links) {
+            return Ok(Alerted { incident, status });
+        }
+        if story.lapse.is_some()
+            && let Some(digest) = story.preparation.as_ref().and_then(|p| p.digest.clone())
+        {
+            record("expired", Entry::Expired { digest }).await?;
+        }
+        for (key, failure) in
+            [("faulted", &story.failure), ("rollback-faulted", &story.rollback_failure)]
+        {
+            if let Some(Failure { error, cause }) = failure {
+                let entry = Entry::Faulted { error: error.clone(), cause: cause.clone() };
+                record(key, entry).await?;
+            }
+        }
+        links = self.incidents.ledger(incident).await?;
+        let status = conclusion(links.iter().map(|link| &link.entry));
+        if status != Status::Logged || self.tells_logged {
+            let message = compose(&story, status, &links);
+            let mut channels = Vec::new();
+            for channel in &self.channels {
+                // A channel that fails must not keep an incident open: the failure is recorded.
+                let failure = channel.send(&message).await.err().map(|e| e.to_string());
+                channels.push((channel.name().to_owned(), failure));
+            }
+            if !channels.is_empty() {
+                record("alerted", Entry::Alerted { channels }).await?;
+            }
+        }
+        record("closed", Entry::Closed { status }).await?;
+        Ok(Alerted { incident, status })
+    }
+}
+
+fn closed(links: &[Link]) -> Option<Status> {
+    links.iter().find_map(|link| match link.entry {
+        Entry::Closed { status } => Some(status),
+        _ => None,
+    })
+}

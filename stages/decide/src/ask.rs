@@ -1,0 +1,133 @@
+//! Asking a human: records the question, tells people, and lets the state machine wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aisaws_core::fault::{Classify, Fault};
+use aisaws_core::handoff::Prepared;
+use aisaws_core::id::IncidentId;
+use aisaws_core::ledger::Entry;
+use aisaws_core::message::Message;
+use aisaws_core::port::{Approvals, Channel, Incidents, Question, StoreError};
+use aisaws_core::stage::{Cx, Stage};
+use aisaws_core::status::Status;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+/// What the question needs: the plan, and the token with which the answer returns.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Ask {
+    /// Prepare's hand-off.
+    pub prepared: Prepared,
+    /// The state machine's task token.
+    pub token: String,
+}
+
+/// The question was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    /// About which incident.
+    pub incident: IncidentId,
+}
+
+/// Puts the question. The state machine waits for the token afterwards.
+pub struct AskHuman {
+    incidents: Arc<dyn Incidents>,
+    approvals: Arc<dyn Approvals>,
+    channels: Vec<Arc<dyn Channel>>,
+}
+
+impl std::fmt::Debug for AskHuman {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AskHuman").field("channels", &self.channels.len()).finish_non_exhaustive()
+    }
+}
+
+impl AskHuman {
+    /// A stage over these ports.
+    pub fn new(
+        incidents: Arc<dyn Incidents>,
+        approvals: Arc<dyn Approvals>,
+        channels: Vec<Arc<dyn Channel>>,
+    ) -> Self {
+        Self { incidents, approvals, channels }
+    }
+}
+
+/// Why nobody could be asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// There is no plan to ask about.
+    #[error("incident `{0}` has no plan to ask about")]
+    NoPlan(IncidentId),
+    /// The question could not be recorded.
+    #[error("the question could not be recorded")]
+    Store(#[from] StoreError),
+}
+
+impl Classify for AskError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::NoPlan(_) => Fault::BadInput,
+            Self::Store(e) => e.fault(),
+        }
+    }
+}
+
+#[async_trait]
+impl Stage for AskHuman {
+    const NAME: &'static str = "AskHuman";
+    type Input = Ask;
+    type Output = Asked;
+    type Error = AskError;
+
+    async fn run(&self, cx: Cx<'_>, ask: Ask) -> Result<Asked, AskError> {
+        let Ask { prepared, token } = ask;
+        let scored = &prepared.decided.scored;
+        let detected = &scored.detected;
+        let incident = detected.incident;
+        let digest = prepared.preparation.digest.clone().ok_or(AskError::NoPlan(incident))?;
+        let asked = cx.clock.now();
+        let patience =
+            Duration::from_secs(u64::from(prepared.decided.verdict.approval_timeout_seconds));
+        let expires = asked.checked_add(patience).unwrap_or(jiff::Timestamp::MAX);
+        let question = Question { incident, digest: digest.clone(), token, asked, expires };
+        self.approvals.ask(question).await?;
+        let key = format!("asked:{}", prepared.preparation.round);
+        let entry = Entry::ApprovalAsked { digest: digest.clone(), expires };
+        self.incidents.append(incident, &key, entry, asked).await?;
+        let message = Message {
+            id: format!("{incident}/{key}"),
+            incident,
+            status: Status::WaitingApproval,
+            subject: format!("{} needs your approval for a repair", detected.resource),
+            lines: prepared
+                .decided
+                .verdict
+                .reasons
+                .iter()
+                .cloned()
+                .chain([format!("answer with: aisaws approval grant {incident}")])
+                .collect(),
+            resource: detected.resource.clone(),
+            rules: detected.rules.clone(),
+            severity: detected.severity,
+            risk: Some(scored.score.risk),
+            digest: Some(digest),
+            time: detected.time,
+        };
+        let mut channels = Vec::new();
+        for channel in &self.channels {
+            let failure = channel.send(&message).await.err().map(|e| e.to_string());
+            channels.push((channel.name().to_owned(), failure));
+        }
+        if !channels.is_empty() {
+            let key = format!("asked-alert:{}", prepared.preparation.round);
+            self.incidents
+                .append(incident, &key, Entry::Alerted { channels }, cx.clock.now())
+                .await?;
+        }
+        Ok(Asked { incident })
+    }
+}

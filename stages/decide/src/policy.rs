@@ -1,0 +1,210 @@
+//! The policy file.
+
+use std::collections::BTreeMap;
+
+use aisaws_core::id::ControlId;
+use aisaws_core::risk::{Decision, Risk};
+use serde::Deserialize;
+
+/// The policy that ships with the program, as text with its comments.
+pub const DEFAULT: &str = include_str!("../policy.toml");
+
+/// What may be done. Shape and meaning: `policy.toml`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    thresholds: Thresholds,
+    mode: Mode,
+    approval: Approval,
+    budget: Budget,
+    #[serde(default, rename = "override")]
+    overrides: Vec<Override>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Thresholds {
+    log_below: f64,
+    act_below: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mode {
+    max: Decision,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Approval {
+    timeout_seconds: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Budget {
+    writes_per_resource_per_hour: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Override {
+    control: Option<ControlId>,
+    tag: Option<String>,
+    max: Decision,
+    reason: String,
+}
+
+/// Why a policy file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// Not TOML, or a field that is missing, unknown or of another type; names the line.
+    #[error("the policy file is not usable: {0}")]
+    Parse(#[from] Box<toml::de::Error>),
+    /// The thresholds are no risks or cross.
+    #[error("thresholds must satisfy 0 <= log_below ({0}) <= act_below ({1}) <= 1")]
+    Thresholds(f64, f64),
+    /// The time to answer is out of range.
+    #[error("approval.timeout_seconds is {0}; it must lie between 1 and 31536000 (a year)")]
+    Timeout(u32),
+    /// An override that names nothing, or both.
+    #[error("override {0} must name either `control` or `tag`")]
+    Subject(usize),
+}
+
+/// A year, the longest a Standard workflow may wait.
+const YEAR_SECONDS: u32 = 31_536_000;
+
+impl Policy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// [`PolicyError`], which names the line, the field or the override.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let policy: Self = toml::from_str(text).map_err(Box::new)?;
+        let Thresholds { log_below, act_below } = policy.thresholds;
+        if !(0.0 <= log_below && log_below <= act_below && act_below <= 1.0) {
+            return Err(PolicyError::Thresholds(log_below, act_below));
+        }
+        let timeout = policy.approval.timeout_seconds;
+        if !(1..=YEAR_SECONDS).contains(&timeout) {
+            return Err(PolicyError::Timeout(timeout));
+        }
+        if let Some(i) =
+            policy.overrides.iter().position(|o| o.control.is_some() == o.tag.is_some())
+        {
+            return Err(PolicyError::Subject(i + 1));
+        }
+        Ok(policy)
+    }
+
+    /// What the thresholds alone allow, with the reason.
+    pub fn by_risk(&self, risk: Risk) -> (Decision, String) {
+        let log = Risk::clamped(self.thresholds.log_below);
+        let act = Risk::clamped(self.thresholds.act_below);
+        if risk < log {
+            (Decision::LogOnly, format!("risk {risk} is below {log}: logged only"))
+        } else if risk < act {
+            (Decision::Act, format!("risk {risk} is below {act}: repaired without asking"))
+        } else {
+            (Decision::AskHuman, format!("risk {risk} is not below {act}: a human is asked"))
+        }
+    }
+
+    /// The most the mode allows.
+    pub fn mode(&self) -> Decision {
+        self.mode.max
+    }
+
+    /// How long a human may take, in seconds.
+    pub fn approval_timeout_seconds(&self) -> u32 {
+        self.approval.timeout_seconds
+    }
+
+    /// Repairs of one resource an hour.
+    pub fn writes_per_resource_per_hour(&self) -> u32 {
+        self.budget.writes_per_resource_per_hour
+    }
+
+    /// The overrides that apply, with their reasons.
+    pub fn overrides_for(
+        &self,
+        controls: &[ControlId],
+        tags: &BTreeMap<String, String>,
+    ) -> Vec<(Decision, String)> {
+        self.overrides
+            .iter()
+            .filter_map(|o| {
+                let subject = match (&o.control, &o.tag) {
+                    (Some(control), _) if controls.contains(control) => {
+                        format!("control `{control}`")
+                    }
+                    (_, Some(tag)) if has_tag(tags, tag) => format!("tag `{tag}`"),
+                    _ => return None,
+                };
+                Some((o.max, format!("{subject} allows {} at most: {}", o.max, o.reason)))
+            })
+            .collect()
+    }
+}
+
+fn has_tag(tags: &BTreeMap<String, String>, wanted: &str) -> bool {
+    match wanted.split_once('=') {
+        Some((key, value)) => tags.get(key).is_some_and(|v| v == value),
+        None => tags.contains_key(wanted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> Policy {
+        Policy::parse(DEFAULT).unwrap()
+    }
+
+    #[test]
+    fn the_founding_thresholds_decide() {
+        // REQUIREMENTS: < 0.4 LogOnly, < 0.7 Act, else AskHuman; exactly 0.7 asks.
+        let rows = [
+            (0.0, Decision::LogOnly),
+            (0.399, Decision::LogOnly),
+            (0.4, Decision::Act),
+            (0.699, Decision::Act),
+            (0.7, Decision::AskHuman),
+            (1.0, Decision::AskHuman),
+        ];
+        for (risk, expected) in rows {
+            assert_eq!(policy().by_risk(Risk::try_from(risk).unwrap()).0, expected, "{risk}");
+        }
+    }
+
+    #[test]
+    fn crossed_thresholds_are_refused() {
+        let text = DEFAULT.replace("log_below = 0.4", "log_below = 0.8");
+        assert!(matches!(Policy::parse(&text), Err(PolicyError::Thresholds(..))));
+        let text = DEFAULT.replace("log_below = 0.4", "log_below = nan");
+        assert!(matches!(Policy::parse(&text), Err(PolicyError::Thresholds(..))));
+    }
+
+    #[test]
+    fn an_override_must_name_its_subject() {
+        let text = format!("{DEFAULT}\n[[override]]\nmax = \"act\"\nreason = \"none\"\n");
+        assert!(matches!(Policy::parse(&text), Err(PolicyError::Subject(3))));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let text = DEFAULT.replace("[mode]", "[mode]\nmaximum = \"act\"");
+        let message = Policy::parse(&text).unwrap_err().to_string();
+        assert!(message.contains("maximum") && message.contains("line"), "{message}");
+    }
+
+    #[test]
+    fn a_tag_override_applies_to_the_tagged_alone() {
+        let tagged = BTreeMap::from([("aisaws:mode".to_owned(), "observe".to_owned())]);
+        assert_eq!(policy().overrides_for(&[], &tagged)[0].0, Decision::LogOnly);
+        assert!(policy().overrides_for(&[], &BTreeMap::new()).is_empty());
+    }
+}

@@ -1,0 +1,77 @@
+//! The Decide stage.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aisaws_core::fault::{Classify, Fault};
+use aisaws_core::handoff::{Decided, Scored, Verdict};
+use aisaws_core::ledger::Entry;
+use aisaws_core::port::{Incidents, StoreError};
+use aisaws_core::stage::{Cx, Stage};
+use async_trait::async_trait;
+
+use crate::guardrails::restrictions;
+use crate::policy::Policy;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Decides by the policy, then lets guardrails lower autonomy.
+pub struct Decide {
+    policy: Policy,
+    incidents: Arc<dyn Incidents>,
+}
+
+impl std::fmt::Debug for Decide {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decide").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl Decide {
+    /// A stage with this policy that writes to this ledger.
+    pub fn new(policy: Policy, incidents: Arc<dyn Incidents>) -> Self {
+        Self { policy, incidents }
+    }
+}
+
+/// Why nothing could be decided. The state machine then does nothing: it fails closed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecideError {
+    /// The ledger could not be read or written.
+    #[error("the decision could not be recorded")]
+    Store(#[from] StoreError),
+}
+
+impl Classify for DecideError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Store(e) => e.fault(),
+        }
+    }
+}
+
+#[async_trait]
+impl Stage for Decide {
+    const NAME: &'static str = "Decide";
+    type Input = Scored;
+    type Output = Decided;
+    type Error = DecideError;
+
+    async fn run(&self, cx: Cx<'_>, scored: Scored) -> Result<Decided, DecideError> {
+        let detected = &scored.detected;
+        let now = cx.clock.now();
+        let hour_ago = now.checked_sub(HOUR).unwrap_or(jiff::Timestamp::MIN);
+        let writes = self.incidents.writes_since(&detected.resource.key(), hour_ago).await?;
+        let (mut decision, reason) = self.policy.by_risk(scored.score.risk);
+        let mut reasons = vec![reason];
+        for restriction in restrictions(&self.policy, detected, writes) {
+            decision = decision.min(restriction.max);
+            reasons.push(restriction.reason);
+        }
+        let entry = Entry::Decided { decision, reasons: reasons.clone() };
+        self.incidents.append(detected.incident, "decided", entry, now).await?;
+        let approval_timeout_seconds = self.policy.approval_timeout_seconds();
+        Ok(Decided { scored, verdict: Verdict { decision, reasons, approval_timeout_seconds } })
+    }
+}

@@ -1,0 +1,147 @@
+//! Reading the state, convicting it, planning the repair.
+
+use std::sync::Arc;
+
+use aisaws_controls::plan::{self, Outcome, PlanError};
+use aisaws_core::canonical::Digest;
+use aisaws_core::fault::{Classify, Fault};
+use aisaws_core::handoff::{Decided, Found, Preparation, Prepared};
+use aisaws_core::id::IncidentId;
+use aisaws_core::ledger::{Entry, Link};
+use aisaws_core::port::{Account, AccountError, Incidents, Snapshots, StoreError};
+use aisaws_core::stage::{Cx, Stage};
+use async_trait::async_trait;
+
+use crate::baseline;
+
+/// Plans an incident may have; a resource that changes more often needs a human.
+const ROUNDS: u32 = 5;
+
+/// Reads the state, keeps it, and plans.
+pub struct Prepare {
+    account: Arc<dyn Account>,
+    incidents: Arc<dyn Incidents>,
+    snapshots: Arc<dyn Snapshots>,
+}
+
+impl std::fmt::Debug for Prepare {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepare").finish_non_exhaustive()
+    }
+}
+
+impl Prepare {
+    /// A stage over these ports.
+    pub fn new(
+        account: Arc<dyn Account>,
+        incidents: Arc<dyn Incidents>,
+        snapshots: Arc<dyn Snapshots>,
+    ) -> Self {
+        Self { account, incidents, snapshots }
+    }
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// The resource could not be read.
+    #[error("the state could not be read")]
+    Account(#[from] AccountError),
+    /// The store failed.
+    #[error("the plan could not be recorded")]
+    Store(#[from] StoreError),
+    /// A control declined, or the state is not what its type allows.
+    #[error("there is no safe plan")]
+    Plan(#[from] PlanError),
+    /// The resource changed each time before the plan could be written.
+    #[error("incident `{0}` was planned {ROUNDS} times and the resource changed each time; look who else writes to it")]
+    Unsteady(IncidentId),
+}
+
+impl Classify for PrepareError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Account(e) => e.fault(),
+            Self::Store(e) => e.fault(),
+            Self::Plan(e) => e.fault(),
+            Self::Unsteady(_) => Fault::Permanent,
+        }
+    }
+}
+
+#[async_trait]
+impl Stage for Prepare {
+    const NAME: &'static str = "Prepare";
+    type Input = Decided;
+    type Output = Prepared;
+    type Error = PrepareError;
+
+    async fn run(&self, cx: Cx<'_>, decided: Decided) -> Result<Prepared, PrepareError> {
+        let detected = &decided.scored.detected;
+        let incident = detected.incident;
+        let key = format!("prepared:{}", cx.key);
+        let links = self.incidents.ledger(incident).await?;
+        // A step that died after its ledger entry finds it here and hands on the same.
+        if let Some(preparation) = recorded(&links, &key) {
+            return Ok(Prepared { decided, preparation });
+        }
+        let round = rounds(&links).saturating_add(1);
+        if round > ROUNDS {
+            return Err(PrepareError::Unsteady(incident));
+        }
+        let resource = &detected.resource;
+        let baselines = baseline::refresh(
+            self.account.as_ref(),
+            self.snapshots.as_ref(),
+            resource,
+            &detected.controls,
+        )
+        .await?;
+        let state = self.account.read(resource).await?;
+        let outcome =
+            plan::prepare(resource, &detected.controls, &state, |id| baselines.get(id).cloned())?;
+        let (entry, found, digest) = match outcome {
+            Outcome::Clean => (Entry::FoundClean { state: Digest::of(&state) }, Found::Clean, None),
+            Outcome::Gone => (Entry::FoundGone, Found::Gone, None),
+            Outcome::Plan(plan) => {
+                let snapshot = self.snapshots.keep(&plan.before).await?;
+                let target = self.snapshots.keep(&plan.after).await?;
+                let entry = Entry::Prepared {
+                    round,
+                    digest: plan.digest.clone(),
+                    findings: plan.findings.clone(),
+                    patch: plan.patch.clone(),
+                    inverse: plan.inverse.clone(),
+                    snapshot,
+                    target,
+                };
+                (entry, Found::Convicted, Some(plan.digest))
+            }
+        };
+        self.incidents.append(incident, &key, entry, cx.clock.now()).await?;
+        Ok(Prepared { decided, preparation: Preparation { found, digest, round } })
+    }
+}
+
+fn rounds(links: &[Link]) -> u32 {
+    let plans = links.iter().filter(|l| matches!(l.entry, Entry::Prepared { .. })).count();
+    u32::try_from(plans).unwrap_or(u32::MAX)
+}
+
+fn recorded(links: &[Link], key: &str) -> Option<Preparation> {
+    let position = links.iter().position(|link| link.key == key)?;
+    let link = links.get(position)?;
+    match &link.entry {
+        Entry::Prepared { round, digest, .. } => {
+            Some(Preparation { found: Found::Convicted, digest: Some(digest.clone()), round: *round })
+        }
+        Entry::FoundClean { .. } | Entry::FoundGone => {
+            let before = links.get(..position).map_or(0, rounds);
+            let found =
+                if link.entry == Entry::FoundGone { Found::Gone } else { Found::Clean };
+            Some(Preparation { found, digest: None, round: before.saturating_add(1) })
+        }
+        _ => None,
+    }
+}
