@@ -1,0 +1,49 @@
+//! Whether what is read back is what was planned.
+
+use aisaws_core::id::ControlId;
+use serde_json::Value;
+
+use super::diff::diff;
+use crate::control::Cause;
+use crate::registry;
+
+/// What is wrong with the state that was read back after `before` was to become `after`;
+/// nothing: the repair holds. Each problem is a line for people; those about a field name its
+/// JSON pointer.
+pub fn verify(
+    controls: &[ControlId],
+    before: &Value,
+    after: &Value,
+    now: &Value,
+    baselines: impl Fn(&ControlId) -> Option<Value>,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    for id in controls {
+        let Some(control) = registry::get(id) else {
+            problems.push(format!("control `{id}` does not exist any more"));
+            continue;
+        };
+        let baseline = baselines(id);
+        match control.check(now, &Cause::Detection { baseline: baseline.as_ref() }) {
+            Ok(None) => {}
+            Ok(Some(finding)) => problems.push(format!("`{id}` still finds: {}", finding.message)),
+            Err(error) => {
+                let error = aisaws_core::fault::chain(&error);
+                problems.push(format!("`{id}` cannot read the state: {error}"));
+            }
+        }
+    }
+    let planned = diff(before, after);
+    for field in diff(after, now) {
+        let path = field.path.as_str();
+        let is_planned = planned
+            .iter()
+            .any(|one| one.path.starts_with(&field.path) || field.path.starts_with(&one.path));
+        problems.push(if is_planned {
+            format!("`{path}` does not hold what was written")
+        } else {
+            format!("`{path}` changed, which was not planned")
+        });
+    }
+    problems
+}
