@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aisaws_controls::plan::PlanError;
 use aisaws_core::id::ControlId;
 use aisaws_core::port::{Account, Snapshots};
 use aisaws_core::resource::ResourceRef;
@@ -25,7 +26,8 @@ pub(crate) async fn refresh(
         let recorded = snapshots.baseline(resource, id).await?;
         let mut best = recorded.clone();
         for state in &states {
-            if aisaws_controls::is_clean_for_baseline(control, state, best.as_ref()) {
+            let is_clean = aisaws_controls::is_clean_for_baseline(control, state, best.as_ref());
+            if is_clean.map_err(PlanError::from)? {
                 best = Some(state.clone());
             }
         }

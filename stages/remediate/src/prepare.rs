@@ -55,7 +55,9 @@ pub enum PrepareError {
     #[error("there is no safe plan")]
     Plan(#[from] PlanError),
     /// The resource changed each time before the plan could be written.
-    #[error("incident `{0}` was planned {ROUNDS} times and the resource changed each time; look who else writes to it")]
+    #[error(
+        "incident `{0}` was planned {ROUNDS} times and the resource changed each time; look who else writes to it"
+    )]
     Unsteady(IncidentId),
 }
 
@@ -111,8 +113,8 @@ impl Stage for Prepare {
                     round,
                     digest: plan.digest.clone(),
                     findings: plan.findings.clone(),
-                    patch: plan.patch.clone(),
-                    inverse: plan.inverse.clone(),
+                    patch: as_json(&plan.patch),
+                    inverse: as_json(&plan.inverse),
                     snapshot,
                     target,
                 };
@@ -124,6 +126,11 @@ impl Stage for Prepare {
     }
 }
 
+/// A JSON Patch is a list of texts and values; writing one cannot fail.
+fn as_json(patch: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(patch).unwrap_or_default()
+}
+
 fn rounds(links: &[Link]) -> u32 {
     let plans = links.iter().filter(|l| matches!(l.entry, Entry::Prepared { .. })).count();
     u32::try_from(plans).unwrap_or(u32::MAX)
@@ -133,13 +140,14 @@ fn recorded(links: &[Link], key: &str) -> Option<Preparation> {
     let position = links.iter().position(|link| link.key == key)?;
     let link = links.get(position)?;
     match &link.entry {
-        Entry::Prepared { round, digest, .. } => {
-            Some(Preparation { found: Found::Convicted, digest: Some(digest.clone()), round: *round })
-        }
+        Entry::Prepared { round, digest, .. } => Some(Preparation {
+            found: Found::Convicted,
+            digest: Some(digest.clone()),
+            round: *round,
+        }),
         Entry::FoundClean { .. } | Entry::FoundGone => {
             let before = links.get(..position).map_or(0, rounds);
-            let found =
-                if link.entry == Entry::FoundGone { Found::Gone } else { Found::Clean };
+            let found = if link.entry == Entry::FoundGone { Found::Gone } else { Found::Clean };
             Some(Preparation { found, digest: None, round: before.saturating_add(1) })
         }
         _ => None,

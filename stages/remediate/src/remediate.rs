@@ -48,7 +48,9 @@ pub enum RemediateError {
     #[error("incident `{0}` has no such plan in its ledger; nothing was written")]
     NoPlan(IncidentId),
     /// Neither policy nor a human allowed this plan.
-    #[error("incident `{incident}`: plan `{digest}` was not allowed by anyone; nothing was written")]
+    #[error(
+        "incident `{incident}`: plan `{digest}` was not allowed by anyone; nothing was written"
+    )]
     NotCleared {
         /// The incident.
         incident: IncidentId,
@@ -108,7 +110,11 @@ impl Stage for Remediate {
 
 impl Remediate {
     /// The payload alone convinces nobody: a vote must stand in the store, for this very plan.
-    async fn check_clearance(&self, cleared: &Cleared, digest: &Digest) -> Result<(), RemediateError> {
+    async fn check_clearance(
+        &self,
+        cleared: &Cleared,
+        digest: &Digest,
+    ) -> Result<(), RemediateError> {
         let decided = &cleared.prepared.decided;
         let incident = decided.scored.detected.incident;
         let is_cleared = match decided.verdict.decision {

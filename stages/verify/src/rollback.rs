@@ -86,8 +86,16 @@ impl Stage for RollBack {
         let now = self.account.read(&detected.resource).await?;
         let was_written = links.iter().any(|link| link.key == format!("remediated:{round}"));
         if was_written {
-            let problems = plan::verify(&detected.controls, &before, &after, &now);
-            let entry = Entry::Verified { holds: false, reads: 1, problems, state: Digest::of(&now) };
+            let problems = load::problems(
+                self.snapshots.as_ref(),
+                &detected.resource,
+                &detected.controls,
+                (&before, &after),
+                &now,
+            )
+            .await?;
+            let entry =
+                Entry::Verified { holds: false, reads: 1, problems, state: Digest::of(&now) };
             self.incidents
                 .append(incident, &format!("unverified:{round}"), entry, cx.clock.now())
                 .await?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisaws_controls::plan;
 use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify, Fault};
 use aisaws_core::handoff::{Remediated, Verification, Verified};
@@ -85,14 +84,22 @@ impl Stage for Verify {
         let incident = detected.incident;
         let digest = &remediated.remediation.digest;
         let links = self.incidents.ledger(incident).await?;
-        let (before, after) = load::states(self.snapshots.as_ref(), &links, incident, digest).await?;
+        let (before, after) =
+            load::states(self.snapshots.as_ref(), &links, incident, digest).await?;
         let mut last = None;
         for read in 1..=AGREEING_READS {
             if read > 1 && !self.pause.is_zero() {
                 cx.clock.sleep(self.pause).await;
             }
             let now = self.account.read(&detected.resource).await?;
-            let problems = plan::verify(&detected.controls, &before, &after, &now);
+            let problems = load::problems(
+                self.snapshots.as_ref(),
+                &detected.resource,
+                &detected.controls,
+                (&before, &after),
+                &now,
+            )
+            .await?;
             if !problems.is_empty() {
                 return Err(VerifyError::NotVerified(problems));
             }

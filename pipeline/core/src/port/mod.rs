@@ -9,6 +9,7 @@ mod detector;
 mod events;
 mod incidents;
 mod orchestrator;
+mod ports;
 mod snapshots;
 
 pub use account::{Account, AccountError, WriteKey};
@@ -19,6 +20,7 @@ pub use detector::{DetectError, Detector};
 pub use events::{DeadLetter, Disposition, EventFilter, Events, Recorded, Stored};
 pub use incidents::{Incidents, Opened, Pending};
 pub use orchestrator::Orchestrator;
+pub use ports::Ports;
 pub use snapshots::Snapshots;
 
 use crate::fault::{Classify, Fault};

@@ -1,0 +1,152 @@
+//! Reading the file and the environment.
+
+use std::path::{Path, PathBuf};
+
+use super::Config;
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("configuration `{path}` could not be read; `aisaws config init` writes one")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of another type; names the line.
+    #[error("configuration `{origin}` is not usable: {reason}")]
+    Parse {
+        /// The file.
+        origin: String,
+        /// What and where.
+        reason: String,
+    },
+    /// A variable's value cannot be used.
+    #[error("environment variable `{name}` is not usable: {reason}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Reads a configuration text; `origin` names it in errors.
+///
+/// # Errors
+/// [`ConfigError::Parse`], which names the line.
+pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
+    let config: Config = toml::from_str(text)
+        .map_err(|e| ConfigError::Parse { origin: origin.to_owned(), reason: e.to_string() })?;
+    check_webhook(&config.alert.webhook)
+        .map_err(|reason| ConfigError::Parse { origin: origin.to_owned(), reason })?;
+    Ok(config)
+}
+
+/// Reads the file (none: the defaults), then the environment through `variable`.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn load(
+    file: Option<&Path>,
+    variable: impl Fn(&'static str) -> Option<String>,
+) -> Result<Config, ConfigError> {
+    let mut config = match file {
+        None => Config::default(),
+        Some(path) => {
+            let origin = path.display().to_string();
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Read { path: origin.clone(), source })?;
+            parse(&text, &origin)?
+        }
+    };
+    let list = |text: String| -> Vec<String> {
+        text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()
+    };
+    if let Some(value) = variable("AISAWS_STORE") {
+        config.store.path = PathBuf::from(value);
+    }
+    if let Some(value) = variable("AISAWS_OWN_ROLES") {
+        config.own.roles = list(value);
+    }
+    if let Some(value) = variable("AISAWS_NETWORK_KNOWN") {
+        let parsed: Result<Vec<_>, _> = list(value).iter().map(|s| s.parse()).collect();
+        config.network.known = parsed.map_err(|_| ConfigError::Variable {
+            name: "AISAWS_NETWORK_KNOWN",
+            reason: "write CIDR blocks such as 192.0.2.0/24, separated by commas".to_owned(),
+        })?;
+    }
+    if let Some(value) = variable("AISAWS_DETECT_RULES") {
+        config.detect.rules = list(value).into_iter().map(PathBuf::from).collect();
+    }
+    if let Some(value) = variable("AISAWS_SCORE_WEIGHTS") {
+        config.score.weights = PathBuf::from(value);
+    }
+    if let Some(value) = variable("AISAWS_DECIDE_POLICY") {
+        config.decide.policy = PathBuf::from(value);
+    }
+    if let Some(value) = variable("AISAWS_ALERT_FILE") {
+        config.alert.file = PathBuf::from(value);
+    }
+    if let Some(value) = variable("AISAWS_ALERT_WEBHOOK") {
+        check_webhook(&value)
+            .map_err(|reason| ConfigError::Variable { name: "AISAWS_ALERT_WEBHOOK", reason })?;
+        config.alert.webhook = value;
+    }
+    if let Some(value) = variable("AISAWS_ALERT_LOGGED") {
+        config.alert.logged = value.parse().map_err(|_| ConfigError::Variable {
+            name: "AISAWS_ALERT_LOGGED",
+            reason: "write true or false".to_owned(),
+        })?;
+    }
+    Ok(config)
+}
+
+fn check_webhook(address: &str) -> Result<(), String> {
+    if address.is_empty() || address.starts_with("https://") || address.starts_with("http://") {
+        Ok(())
+    } else {
+        Err(format!("alert.webhook is `{address}`; it must begin with https:// or http://"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DEFAULT;
+
+    #[test]
+    fn the_written_file_holds_the_defaults() {
+        assert_eq!(parse(DEFAULT, "default").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let message = parse("[own]\nroles = []\nrole = \"x\"\n", "f.toml").unwrap_err().to_string();
+        assert!(message.contains("line 3") && message.contains("role"), "{message}");
+    }
+
+    #[test]
+    fn a_variable_wins_over_the_file() {
+        let config = load(None, |name| {
+            (name == "AISAWS_NETWORK_KNOWN").then(|| "192.0.2.0/24, 2001:db8::/32".to_owned())
+        })
+        .unwrap();
+        assert_eq!(config.network.known.len(), 2);
+    }
+
+    #[test]
+    fn an_unusable_variable_is_named() {
+        let e = load(None, |name| (name == "AISAWS_NETWORK_KNOWN").then(|| "office".to_owned()));
+        assert!(e.unwrap_err().to_string().contains("AISAWS_NETWORK_KNOWN"));
+    }
+
+    #[test]
+    fn a_webhook_must_be_http() {
+        assert!(parse("[alert]\nwebhook = \"file:///etc/passwd\"\n", "f").is_err());
+    }
+}

@@ -1,0 +1,99 @@
+//! Configuration: one commented TOML file; environment variables override it.
+
+mod load;
+
+pub use load::{ConfigError, load, parse};
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// The file that `aisaws config init` writes: every key with its default and its meaning.
+pub const DEFAULT: &str = include_str!("default.toml");
+
+/// Everything that can be set. Meaning and defaults: `default.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[store]`
+    pub store: Store,
+    /// `[own]`
+    pub own: Own,
+    /// `[network]`
+    pub network: Network,
+    /// `[detect]`
+    pub detect: Detect,
+    /// `[score]`
+    pub score: Score,
+    /// `[decide]`
+    pub decide: Decide,
+    /// `[alert]`
+    pub alert: Alert,
+}
+
+/// Where things are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// The SQLite file; empty: the user's data directory.
+    pub path: PathBuf,
+}
+
+/// Who we are.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Own {
+    /// Role names.
+    pub roles: Vec<String>,
+}
+
+/// Where calls come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// Known networks.
+    pub known: Vec<IpNet>,
+}
+
+/// What is detected.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Detect {
+    /// Folders of further rules.
+    pub rules: Vec<PathBuf>,
+}
+
+/// How it is scored.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Score {
+    /// Weights file; empty: the built-in one.
+    pub weights: PathBuf,
+}
+
+/// How it is decided.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Decide {
+    /// Policy file; empty: the built-in one.
+    pub policy: PathBuf,
+}
+
+/// Who is told.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alert {
+    /// JSON-lines file; empty: none.
+    pub file: PathBuf,
+    /// http(s) address; empty: none.
+    pub webhook: String,
+    /// Also tell what was only logged.
+    pub logged: bool,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self { roles: vec!["aisaws-responder".to_owned()] }
+    }
+}

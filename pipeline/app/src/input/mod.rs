@@ -1,0 +1,8 @@
+//! Files, folders and standard input as a stream of records, each with its place.
+
+mod files;
+mod records;
+mod unwrap;
+
+pub use files::{Input, InputError, expand};
+pub use records::{Item, read_records};

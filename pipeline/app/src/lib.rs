@@ -1,0 +1,16 @@
+//! The use cases: take events in, respond, approve, replay, report. Authorisation and audit
+//! live here; adapters and faces hold no rules of their own.
+//!
+//! It knows ports only. Start reading at [`respond::Responder`].
+
+pub mod approve;
+pub mod config;
+pub mod input;
+pub mod intake;
+pub mod network;
+pub mod open;
+pub mod own;
+pub mod replay;
+pub mod report;
+pub mod respond;
+pub mod watch;

@@ -1,0 +1,105 @@
+//! Responding: take events in, open incidents, run each to its end or to its human.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aisaws_core::id::IncidentId;
+use aisaws_core::port::{Ports, StoreError};
+use futures::StreamExt;
+
+use crate::input::Input;
+use crate::intake::{Examiner, IntakeError, Tally, take_in};
+use crate::network::KnownNetworks;
+use crate::open::open_pending;
+
+/// Resources that are worked on at a time.
+const CONCURRENT: usize = 64;
+
+/// Why responding stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RespondError {
+    /// Events could not be taken in.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// The store failed; what was done is recorded, run the same command again.
+    #[error("the response was interrupted; run the same command again to carry on")]
+    Store(#[from] StoreError),
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Counts of the intake.
+    pub tally: Tally,
+    /// Incidents that events of this run belong to, by id.
+    pub incidents: BTreeSet<IncidentId>,
+}
+
+/// Carries out responses.
+#[derive(Debug, Clone)]
+pub struct Responder {
+    ports: Ports,
+    examiner: Arc<Examiner>,
+    networks: KnownNetworks,
+}
+
+impl Responder {
+    /// A responder over these ports.
+    pub fn new(ports: Ports, examiner: Arc<Examiner>, networks: KnownNetworks) -> Self {
+        Self { ports, examiner, networks }
+    }
+
+    /// Reads the inputs and keeps their events; nothing is acted upon yet.
+    ///
+    /// # Errors
+    /// [`IntakeError`].
+    pub async fn take_in(
+        &self,
+        inputs: Vec<Input>,
+        progress: impl Fn(usize) + Send + 'static,
+    ) -> Result<Tally, IntakeError> {
+        let events = Arc::clone(&self.ports.events);
+        take_in(Arc::clone(&self.examiner), events, inputs, progress).await
+    }
+
+    /// Carries on what an earlier process left, opens incidents for every stored hit, and runs
+    /// them: those of one resource one after the other in the order of their events, those of
+    /// different resources side by side. Returns what the given tally's events belong to.
+    ///
+    /// Only one process may be here at a time for a store; the caller holds its lock.
+    ///
+    /// # Errors
+    /// [`RespondError::Store`].
+    pub async fn respond(&self, tally: Tally) -> Result<Run, RespondError> {
+        let ports = &self.ports;
+        ports.orchestrator.resume().await?;
+        let opened = open_pending(
+            ports.incidents.as_ref(),
+            ports.account.as_ref(),
+            ports.orchestrator.as_ref(),
+            &self.networks,
+            ports.clock.as_ref(),
+        )
+        .await?;
+        let mut chains: BTreeMap<String, Vec<IncidentId>> = BTreeMap::new();
+        for detected in opened {
+            let chain = chains.entry(detected.resource.key()).or_default();
+            if !chain.contains(&detected.incident) {
+                chain.push(detected.incident);
+            }
+        }
+        let mut running = futures::stream::iter(chains.into_values().map(|chain| async move {
+            for incident in chain {
+                ports.orchestrator.drive(incident).await?;
+            }
+            Ok::<(), StoreError>(())
+        }))
+        .buffer_unordered(CONCURRENT);
+        while let Some(outcome) = running.next().await {
+            outcome?;
+        }
+        let ids = ports.incidents.of_events(&tally.hit_events).await?;
+        Ok(Run { tally, incidents: ids.into_iter().collect() })
+    }
+}

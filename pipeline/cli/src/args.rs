@@ -1,0 +1,166 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+/// Self-healing security for AWS accounts: detect, score, decide, repair, verify, alert.
+#[derive(Debug, Parser)]
+#[command(name = "aisaws", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done; 1 something waits for a human or failed; 2 bad usage or input; 3 could not run.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Configuration file (see `aisaws config init`)
+    #[arg(long, global = true, env = "AISAWS_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The store, a SQLite file [default: in the user's data directory]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) store: Option<PathBuf>,
+    /// How results are written
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs: one JSON value
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Respond to a scenario that ships with the program, on a simulated account
+    Demo,
+    /// Respond to CloudTrail files, folders or standard input (`-`), on a simulated account
+    Respond {
+        /// Log files (`Records[]`), EventBridge envelopes, NDJSON or JSON arrays, plain or gzip
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Incidents and their stories
+    #[command(subcommand)]
+    Incident(Incident),
+    /// Repairs that wait for a human
+    #[command(subcommand)]
+    Approval(Approval),
+    /// Re-run stored events through the present rules and policy, on a simulated account
+    Replay(Replay),
+    /// Controls: what is checked and repaired
+    #[command(subcommand)]
+    Control(Listing),
+    /// Detection rules
+    #[command(subcommand)]
+    Rule(Listing),
+    /// What a control or rule finds, why it matters, how it is repaired, what can go wrong
+    Explain {
+        /// Id of a control or rule
+        id: String,
+    },
+    /// The store
+    #[command(subcommand)]
+    Store(Store),
+    /// The configuration
+    #[command(subcommand)]
+    Config(Config),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Incident {
+    /// All incidents
+    List,
+    /// The story of one, from its ledger
+    Show {
+        /// Its id, or the first characters of it
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Approval {
+    /// What waits for an answer
+    List,
+    /// Let the plan be applied
+    Grant(Vote),
+    /// Leave the resource as it is
+    Deny(Vote),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Vote {
+    /// The incident's id, or the first characters of it
+    pub(crate) id: String,
+    /// Why, for the ledger
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Only if the plan still has this digest (or begins with it)
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) digest: Option<String>,
+    /// Do not ask for confirmation
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Events not before this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Timestamp>,
+    /// Events before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Timestamp>,
+    /// Incidents of this rule, then or now
+    #[arg(long, value_name = "ID")]
+    pub(crate) rule: Option<String>,
+    /// Events of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) event_name: Option<String>,
+    /// The event or incident of this id
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Listing {
+    /// All of them
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Every ledger entry, one JSON object a line
+    Export,
+    /// Check the hash chain of every incident
+    Verify,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// What is in force, after file and environment
+    Show,
+    /// Check the file and everything it names
+    Check,
+    /// Write a commented file with every default
+    Init {
+        /// Where
+        #[arg(default_value = "aisaws.toml")]
+        path: PathBuf,
+        /// Print the built-in policy file instead
+        #[arg(long, conflicts_with = "weights")]
+        policy: bool,
+        /// Print the built-in weights file instead
+        #[arg(long)]
+        weights: bool,
+    },
+}

@@ -1,0 +1,157 @@
+//! `aisaws approval`: what waits for a human, and the human's answer.
+
+use std::io::{BufRead, IsTerminal};
+
+use aisaws_app::approve;
+use aisaws_core::canonical::Digest;
+use aisaws_core::handoff::Vote;
+use aisaws_core::id::IncidentId;
+use aisaws_core::ledger::Entry;
+use aisaws_core::port::{Cast, Ports};
+use aisaws_core::status::proven;
+use serde_json::json;
+
+use crate::args::{Approval as Command, Format, Vote as Args};
+use crate::context::{Context, find_incident};
+use crate::output;
+use crate::render::incident::{diff, status_word};
+use crate::render::table::table;
+use crate::{Ended, Usage};
+
+pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<Ended> {
+    let embedded = context.open_existing()?;
+    match command {
+        Command::List => {
+            list(context, embedded.ports()).await?;
+            Ok(Ended::Done)
+        }
+        Command::Grant(args) => vote(context, &embedded, &args, Vote::Grant).await,
+        Command::Deny(args) => vote(context, &embedded, &args, Vote::Deny).await,
+    }
+}
+
+async fn list(context: &Context, ports: &Ports) -> anyhow::Result<()> {
+    let questions = ports.approvals.open_questions().await?;
+    let mut rows = Vec::new();
+    for question in questions {
+        let incident = ports.incidents.get(question.incident).await?;
+        let resource = incident.map(|i| i.detected.resource);
+        rows.push((question, resource));
+    }
+    if context.format == Format::Json {
+        // The token is a secret of the state machine and is not shown.
+        let list: Vec<_> = rows
+            .iter()
+            .map(|(q, resource)| {
+                json!({ "incident": q.incident, "resource": resource, "digest": q.digest, "asked": q.asked, "expires": q.expires })
+            })
+            .collect();
+        return output::json(&list);
+    }
+    if rows.is_empty() {
+        output::line("nothing waits for an answer");
+        return Ok(());
+    }
+    let rows = rows.into_iter().map(|(q, resource)| {
+        let id = q.incident.to_string();
+        [
+            id.get(..8).unwrap_or(&id).to_owned(),
+            resource.map(|r| r.to_string()).unwrap_or_default(),
+            q.digest.short().to_owned(),
+            q.expires.to_string(),
+        ]
+    });
+    output::line(&table(["incident", "resource", "plan", "expires"], rows));
+    Ok(())
+}
+
+async fn vote(
+    context: &Context,
+    embedded: &aisaws_embedded::Embedded,
+    args: &Args,
+    vote: Vote,
+) -> anyhow::Result<Ended> {
+    let ports = embedded.ports();
+    let id = find_incident(ports.incidents.as_ref(), &args.id).await?;
+    let Some(standing) = ports.approvals.standing(id).await? else {
+        return Err(Usage(format!("nothing is asked about incident `{id}`; see `aisaws approval list`")).into());
+    };
+    let digest = standing.question.digest;
+    if let Some(wanted) = &args.digest
+        && (wanted.is_empty() || !digest.as_str().starts_with(wanted.as_str()))
+    {
+        let message = format!("the plan is now {}, not `{wanted}`; look at it again", digest.short());
+        return Err(Usage(message).into());
+    }
+    show_plan(ports, id, &digest).await?;
+    if !args.yes && !confirmed(vote)? {
+        output::note("nothing was voted");
+        return Ok(Ended::Attention);
+    }
+    let _lock = embedded
+        .lock(|| output::note("another process is responding on this store; waiting for it"))
+        .await?;
+    let by = voter();
+    let cast = approve::vote(ports, id, &digest, vote, &by, &args.reason).await?;
+    let links = ports.incidents.ledger(id).await?;
+    let status = proven(links.iter().map(|link| &link.entry));
+    let (is_counted, words) = outcome(cast);
+    match context.format {
+        Format::Json => output::json(&json!({
+            "incident": id, "digest": digest, "vote": vote, "counted": is_counted,
+            "answer": words, "status": status,
+        }))?,
+        Format::Text => output::line(&format!("{words}; incident {id} is {}", status_word(status))),
+    }
+    let is_good = is_counted && status.is_final() && status != aisaws_core::status::Status::Failed;
+    Ok(if is_good { Ended::Done } else { Ended::Attention })
+}
+
+fn outcome(cast: Cast) -> (bool, &'static str) {
+    match cast {
+        Cast::Counted => (true, "the vote counts"),
+        Cast::Already => (true, "the same vote was counted before"),
+        Cast::TooLate => (false, "another vote was counted before; this one gets nothing"),
+        Cast::OtherPlan => (false, "the plan has changed meanwhile; look at it again"),
+        Cast::NotAsked => (false, "nothing is asked about this incident"),
+        Cast::Lapsed => (false, "the question lapsed before"),
+    }
+}
+
+async fn show_plan(ports: &Ports, id: IncidentId, digest: &Digest) -> anyhow::Result<()> {
+    let links = ports.incidents.ledger(id).await?;
+    let plan = links.iter().rev().find_map(|link| match &link.entry {
+        Entry::Prepared { digest: d, findings, patch, .. } if d == digest => Some((findings, patch)),
+        _ => None,
+    });
+    output::note(&format!("plan {digest}"));
+    if let Some((findings, patch)) = plan {
+        for finding in findings {
+            output::note(&format!("  {}", output::data(&finding.message)));
+        }
+        for text in diff(patch) {
+            output::note(&format!("  {text}"));
+        }
+    }
+    Ok(())
+}
+
+/// Asks at the terminal; without one the vote must be confirmed by `--yes`.
+fn confirmed(vote: Vote) -> anyhow::Result<bool> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Ok(true);
+    }
+    output::note(&format!("{vote} this plan? [y/N]"));
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Who votes: the user of this machine, as the environment names them.
+fn voter() -> String {
+    ["SUDO_USER", "USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_else(|| "local user".to_owned())
+}

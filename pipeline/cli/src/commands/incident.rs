@@ -1,0 +1,67 @@
+//! `aisaws incident`.
+
+use aisaws_app::report;
+use aisaws_core::port::Incidents;
+use serde_json::{Value, json};
+
+use crate::Ended;
+use crate::args::{Format, Incident as Command};
+use crate::context::{Context, find_incident};
+use crate::output;
+use crate::render::incident::story;
+use crate::render::table::table;
+
+pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<Ended> {
+    let embedded = context.open_existing()?;
+    let incidents = embedded.ports().incidents.as_ref();
+    match command {
+        Command::List => list(context, incidents).await?,
+        Command::Show { id } => show(context, incidents, &id).await?,
+    }
+    Ok(Ended::Done)
+}
+
+async fn list(context: &Context, incidents: &dyn Incidents) -> anyhow::Result<()> {
+    let mut reports = Vec::new();
+    let mut after = None;
+    loop {
+        let page = incidents.list(after, 256).await?;
+        let Some(last) = page.last() else { break };
+        after = Some((last.detected.time, last.detected.incident));
+        for incident in &page {
+            if let Some(report) = report::incident(incidents, incident.detected.incident).await? {
+                reports.push((incident.detected.time, report));
+            }
+        }
+    }
+    if context.format == Format::Json {
+        return output::json(&reports.into_iter().map(|(_, report)| report).collect::<Vec<_>>());
+    }
+    let rows = reports.into_iter().map(|(time, r)| {
+        let id = r.id.to_string();
+        [
+            id.get(..8).unwrap_or(&id).to_owned(),
+            time.to_string(),
+            r.resource.to_string(),
+            r.decision.map_or_else(|| "-".to_owned(), |d| d.to_string()),
+            r.status.to_string(),
+        ]
+    });
+    output::line(&table(["incident", "happened", "resource", "decision", "status"], rows));
+    Ok(())
+}
+
+async fn show(context: &Context, incidents: &dyn Incidents, text: &str) -> anyhow::Result<()> {
+    let id = find_incident(incidents, text).await?;
+    let Some(incident) = incidents.get(id).await? else { return Ok(()) };
+    let links = incidents.ledger(id).await?;
+    match context.format {
+        Format::Text => story(&incident, &links).iter().for_each(|text| output::line(text)),
+        Format::Json => {
+            let report = report::incident(incidents, id).await?;
+            let ledger: Value = serde_json::to_value(&links)?;
+            output::json(&json!({ "incident": report, "ledger": ledger }))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! One module a command.
+
+mod approval;
+mod config;
+mod demo;
+mod explain;
+mod incident;
+mod list;
+mod replay;
+mod respond;
+mod store;
+
+use crate::Ended;
+use crate::args::{Cli, Command};
+use crate::context::Context;
+
+/// Runs what was asked for.
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<Ended> {
+    let context = Context::load(cli.global)?;
+    match cli.command {
+        Command::Demo => demo::run(context).await,
+        Command::Respond { paths } => respond::run(&context, &paths).await,
+        Command::Incident(command) => incident::run(&context, command).await,
+        Command::Approval(command) => approval::run(&context, command).await,
+        Command::Replay(args) => replay::run(&context, args).await,
+        Command::Control(_) => list::controls(&context),
+        Command::Rule(_) => list::rules(&context),
+        Command::Explain { id } => explain::run(&context, &id),
+        Command::Store(command) => store::run(&context, command).await,
+        Command::Config(command) => config::run(&context, command),
+    }
+}

@@ -1,0 +1,168 @@
+//! What commands stand on: the configuration in force, the store, the rules.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aisaws_app::config::{self, Config};
+use aisaws_app::intake::Examiner;
+use aisaws_app::network::KnownNetworks;
+use aisaws_app::own::OwnRoles;
+use aisaws_app::respond::Responder;
+use aisaws_app::watch::Observer;
+use aisaws_core::id::IncidentId;
+use aisaws_core::port::{Channel, Incidents, Ports};
+use aisaws_decide::Policy;
+use aisaws_detect::Rules;
+use aisaws_embedded::{Embedded, FileChannel, Settings, WebhookChannel};
+use aisaws_score::Weights;
+use anyhow::Context as _;
+
+use crate::Usage;
+use crate::args::{Format, Global};
+
+/// The configuration in force and the format of results.
+pub(crate) struct Context {
+    pub(crate) config: Config,
+    pub(crate) config_path: Option<PathBuf>,
+    pub(crate) format: Format,
+}
+
+impl Context {
+    /// Reads the file, the environment and the flags, in this order of precedence.
+    pub(crate) fn load(global: Global) -> anyhow::Result<Self> {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let mut config = config::load(global.config.as_deref(), variable)?;
+        if let Some(store) = global.store {
+            config.store.path = store;
+        }
+        Ok(Self { config, config_path: global.config, format: global.output })
+    }
+
+    /// Where the store lies.
+    pub(crate) fn store_path(&self) -> anyhow::Result<PathBuf> {
+        if !self.config.store.path.as_os_str().is_empty() {
+            return Ok(self.config.store.path.clone());
+        }
+        let folder = dirs::data_dir()
+            .context("the user's data directory is not known; give --store PATH")?
+            .join("aisaws");
+        Ok(folder.join("store.sqlite"))
+    }
+
+    /// Opens the store for reading and responding, creating it where it is new.
+    pub(crate) fn open(&self, observer: Option<Arc<dyn Observer>>) -> anyhow::Result<Embedded> {
+        let path = self.store_path()?;
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("folder `{}` could not be made", folder.display()))?;
+        }
+        self.open_at(&path, observer, self.channels()?)
+    }
+
+    /// Opens the store where it must exist already.
+    pub(crate) fn open_existing(&self) -> anyhow::Result<Embedded> {
+        let path = self.store_path()?;
+        if !path.is_file() {
+            let message = format!(
+                "there is no store at `{}`; run `aisaws respond PATH...` first, or give --store PATH",
+                path.display()
+            );
+            return Err(Usage(message).into());
+        }
+        self.open_at(&path, None, self.channels()?)
+    }
+
+    /// Opens a store at that place, with these channels.
+    pub(crate) fn open_at(
+        &self,
+        path: &Path,
+        observer: Option<Arc<dyn Observer>>,
+        channels: Vec<Arc<dyn Channel>>,
+    ) -> anyhow::Result<Embedded> {
+        let settings = Settings {
+            weights: self.weights()?,
+            policy: self.policy()?,
+            channels,
+            tells_logged: self.config.alert.logged,
+            observer,
+        };
+        Ok(Embedded::open(path, settings)?)
+    }
+
+    /// The weights in force.
+    pub(crate) fn weights(&self) -> anyhow::Result<Weights> {
+        let text = own_or(&self.config.score.weights, aisaws_score::DEFAULT)?;
+        Ok(Weights::parse(&text)?)
+    }
+
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> anyhow::Result<Policy> {
+        let text = own_or(&self.config.decide.policy, aisaws_decide::DEFAULT)?;
+        Ok(Policy::parse(&text)?)
+    }
+
+    /// The built-in rules and those of the configured folders.
+    pub(crate) fn rules(&self) -> anyhow::Result<Rules> {
+        let networks = self.config.network.known.clone();
+        Rules::load(&self.config.detect.rules, networks).map_err(|e| Usage(e.to_string()).into())
+    }
+
+    /// The responder over these ports.
+    pub(crate) fn responder(&self, ports: Ports) -> anyhow::Result<Responder> {
+        let examiner = Examiner {
+            detector: Arc::new(self.rules()?),
+            own: OwnRoles::new(self.config.own.roles.clone()),
+            touched: aisaws_controls::touched,
+        };
+        let networks = KnownNetworks::new(self.config.network.known.clone());
+        Ok(Responder::new(ports, Arc::new(examiner), networks))
+    }
+
+    fn channels(&self) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
+        let alert = &self.config.alert;
+        let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
+        if !alert.file.as_os_str().is_empty() {
+            channels.push(Arc::new(FileChannel::new(alert.file.clone())));
+        }
+        if !alert.webhook.is_empty() {
+            channels.push(Arc::new(WebhookChannel::new(&alert.webhook)?));
+        }
+        Ok(channels)
+    }
+}
+
+fn own_or(path: &Path, built_in: &str) -> anyhow::Result<String> {
+    if path.as_os_str().is_empty() {
+        return Ok(built_in.to_owned());
+    }
+    std::fs::read_to_string(path)
+        .map_err(|e| Usage(format!("`{}` could not be read: {e}", path.display())).into())
+}
+
+/// Finds the incident whose id begins so; users need not type it whole.
+pub(crate) async fn find_incident(incidents: &dyn Incidents, text: &str) -> anyhow::Result<IncidentId> {
+    if let Ok(id) = IncidentId::parse(text) {
+        return match incidents.get(id).await? {
+            Some(_) => Ok(id),
+            None => Err(not_there(text)),
+        };
+    }
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = incidents.list(after, 256).await?;
+        let Some(last) = page.last() else { break };
+        after = Some((last.detected.time, last.detected.incident));
+        let begins = |id: &IncidentId| !text.is_empty() && id.to_string().starts_with(text);
+        found.extend(page.iter().map(|i| i.detected.incident).filter(begins));
+    }
+    match found.as_slice() {
+        [id] => Ok(*id),
+        [] => Err(not_there(text)),
+        _ => Err(Usage(format!("{} incidents begin with `{text}`; give more of the id", found.len())).into()),
+    }
+}
+
+fn not_there(text: &str) -> anyhow::Error {
+    Usage(format!("there is no incident `{text}` in this store; see `aisaws incident list`")).into()
+}

@@ -1,0 +1,5 @@
+//! How things look in a terminal.
+
+pub(crate) mod incident;
+pub(crate) mod live;
+pub(crate) mod table;
