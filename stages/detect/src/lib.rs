@@ -1,3 +1,20 @@
 //! Detect: which rules an event hits, and where they point.
+//!
+//! Rules are Sigma files. Ours carry a section that names the resource to look at and the
+//! controls to check there; [`response`] documents it. A rule only says where to look: whether
+//! the resource is in a bad state is read from the resource by later stages, so a rule may err
+//! on the side of looking. A call that was refused is a hit like any other; its event says so.
+//!
+//! This crate deliberately knows no control, no store and no AWS SDK. Start reading at
+//! [`Detect`], then [`sigma`] for the rule language, [`builtin`] for our own rules.
 
+pub mod builtin;
+pub mod cases;
+mod detect;
+pub mod lint;
+pub mod response;
 pub mod sigma;
+mod stage;
+
+pub use detect::{Detect, Examined, LoadedRule};
+pub use stage::{Record, StageError};

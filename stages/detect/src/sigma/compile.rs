@@ -1,5 +1,7 @@
 //! From the detection section of a rule to a [`Node`].
 
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 use regex::RegexBuilder;
 use yaml_serde::{Mapping, Value};
@@ -20,8 +22,16 @@ const REGEX_SIZE: usize = 1 << 20;
 /// Attributes of the detection section that are no search identifiers.
 const RESERVED: [&str; 2] = ["condition", "timeframe"];
 
+/// A compiled detection section.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) node: Node,
+    /// Search identifiers that no condition uses.
+    pub(super) unused: Vec<String>,
+}
+
 /// Compiles the detection section of one rule.
-pub(super) fn compile(source: &Source<'_>, detection: &Mapping) -> Result<Node, RuleError> {
+pub(super) fn compile(source: &Source<'_>, detection: &Mapping) -> Result<Compiled, RuleError> {
     let mut names = Vec::new();
     let mut nodes = Vec::new();
     for (name, selection) in detection {
@@ -49,6 +59,7 @@ pub(super) fn compile(source: &Source<'_>, detection: &Mapping) -> Result<Node, 
         return Err(source.error(&["detection"], Problem::Missing("detection.condition")));
     }
     let mut alternatives = Vec::new();
+    let mut used = BTreeSet::new();
     for text in conditions {
         let refuse = |reason| {
             let problem = Problem::Condition { condition: text.to_owned(), reason };
@@ -58,9 +69,12 @@ pub(super) fn compile(source: &Source<'_>, detection: &Mapping) -> Result<Node, 
             return Err(refuse(ConditionError::Aggregation));
         }
         let condition = Condition::parse(text, &names).map_err(refuse)?;
+        condition.collect_used(&mut used);
         alternatives.push(assemble(&condition, &nodes));
     }
-    Ok(join(alternatives, Node::Any))
+    let unused = names.iter().enumerate().filter(|(index, _)| !used.contains(index));
+    let unused = unused.map(|(_, name)| (*name).to_owned()).collect();
+    Ok(Compiled { node: join(alternatives, Node::Any), unused })
 }
 
 fn assemble(condition: &Condition, nodes: &[Node]) -> Node {

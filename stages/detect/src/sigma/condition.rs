@@ -1,5 +1,6 @@
 //! The condition language: `selection and not 1 of filter_*`.
 
+use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
@@ -52,6 +53,21 @@ impl Condition {
         match parser.words.next() {
             None => Ok(condition),
             Some(word) => Err(ConditionError::Unexpected(word.to_owned())),
+        }
+    }
+}
+
+impl Condition {
+    /// Adds the search identifiers the condition is about.
+    pub(super) fn collect_used(&self, used: &mut BTreeSet<usize>) {
+        match self {
+            Self::Is(index) => _ = used.insert(*index),
+            Self::All(members) | Self::Any(members) => {
+                for member in members {
+                    member.collect_used(used);
+                }
+            }
+            Self::Not(inner) => inner.collect_used(used),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use yaml_serde::{Mapping, Value};
 
-use super::compile::compile;
+use super::compile::{Compiled, compile};
 use super::correlation::Correlation;
 use super::error::{Place, Problem, RuleError};
 use super::matcher::Node;
@@ -57,6 +57,15 @@ impl Logsource {
     }
 }
 
+/// An attribute that the specification does not define.
+#[derive(Debug, Clone)]
+pub struct Custom {
+    /// Its value.
+    pub value: Value,
+    /// Where it stands.
+    pub place: Place,
+}
+
 /// What a document says of itself.
 #[derive(Debug, Clone, Default)]
 pub struct Meta {
@@ -89,7 +98,7 @@ pub struct Meta {
     /// The log it is written for.
     pub logsource: Logsource,
     /// Attributes that the specification does not define.
-    pub custom: BTreeMap<String, Value>,
+    pub custom: BTreeMap<String, Custom>,
 }
 
 impl Meta {
@@ -107,9 +116,15 @@ pub struct Rule {
     /// Where it stands.
     pub place: Place,
     pub(super) node: Node,
+    unused: Vec<String>,
 }
 
 impl Rule {
+    /// Search identifiers that no condition uses.
+    pub fn unused_selections(&self) -> &[String] {
+        &self.unused
+    }
+
     /// Whether the rule matches this event.
     pub fn matches(&self, event: &serde_json::Value) -> bool {
         self.node.matches(event)
@@ -183,8 +198,8 @@ fn parse_document(source: &Source<'_>) -> Result<Document, RuleError> {
     let Some(detection) = section("detection")? else {
         return Err(source.error(&[], Problem::Missing("detection")));
     };
-    let node = compile(source, detection)?;
-    Ok(Document::Rule(Rule { meta, place: source.place(&["title"]), node }))
+    let Compiled { node, unused } = compile(source, detection)?;
+    Ok(Document::Rule(Rule { meta, place: source.place(&["title"]), node, unused }))
 }
 
 fn parse_meta(source: &Source<'_>, map: &Mapping) -> Result<Meta, RuleError> {
@@ -218,8 +233,12 @@ fn parse_meta(source: &Source<'_>, map: &Mapping) -> Result<Meta, RuleError> {
     };
     let custom = map
         .iter()
-        .filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value.clone())))
-        .filter(|(key, _)| !DEFINED.contains(&key.as_str()))
+        .filter_map(|(key, value)| Some((key.as_str()?, value)))
+        .filter(|(key, _)| !DEFINED.contains(key))
+        .map(|(key, value)| {
+            let custom = Custom { value: value.clone(), place: source.place(&[key]) };
+            (key.to_owned(), custom)
+        })
         .collect();
     Ok(Meta {
         title: text("title")?.ok_or_else(|| source.error(&[], Problem::Missing("title")))?,

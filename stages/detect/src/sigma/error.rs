@@ -125,6 +125,9 @@ pub enum Problem {
     /// A rule collection of the first Sigma version (`action: global` and its kin).
     #[error("rule collections with `action` are of Sigma 1 and not supported; write the rules out")]
     Collection,
+    /// A section of ours that does not have the form it must have.
+    #[error("section `{0}` is not as it must be")]
+    Section(&'static str, #[source] yaml_serde::Error),
     /// Two rules with one id.
     #[error("rule id `{id}` is already used in {first}")]
     DuplicateId {

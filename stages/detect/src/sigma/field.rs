@@ -25,7 +25,7 @@ impl Path {
     }
 
     /// The names a top-level member of the event may have for this field to be in it.
-    pub(super) fn top_level_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn top_level_names(&self) -> impl Iterator<Item = &str> {
         self.ends.iter().filter_map(|end| self.name.get(..*end))
     }
 

@@ -32,7 +32,7 @@ mod when;
 
 pub use condition::ConditionError;
 pub use correlation::{Correlation, CorrelationKind};
-pub use document::{Document, Level, Logsource, Meta, Rule, parse};
+pub use document::{Custom, Document, Level, Logsource, Meta, Rule, parse};
 pub use error::{Place, Problem, RuleError};
 pub use field::Path;
 pub use ruleset::{Extra, NotEvaluated, RuleSet, Why};

@@ -53,6 +53,14 @@ impl<'a> Head<'a> {
         serde_json::from_str(raw.get()).map_or(Label::Other, |Text(text)| Label::Text(text))
     }
 
+    /// Builds the members of these names into an object of their own.
+    ///
+    /// # Errors
+    /// Where one of them cannot be read.
+    pub fn part(&self, names: &BTreeSet<&str>) -> Result<Value, ScanError> {
+        self.build(Some(names)).map(Value::Object)
+    }
+
     /// Builds the members that are wanted; `None`: all of them.
     pub(super) fn build(
         &self,

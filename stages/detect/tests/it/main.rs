@@ -9,3 +9,5 @@ mod conformance;
 mod corpus;
 #[cfg(test)]
 mod data;
+#[cfg(test)]
+mod rules;

@@ -1,0 +1,129 @@
+//! Test cases that stand beside a rule: events that must and must not fire.
+//!
+//! ```yaml
+//! known_networks: [192.0.2.0/24]       # optional
+//! base: { eventSource: s3.amazonaws.com }   # what the events have in common
+//! cases:
+//!   - name: what this case shows
+//!     event: { eventName: PutBucketAcl }    # laid over `base`, member by member
+//!     hits: [the-bucket]                    # ids of the resources; empty: must not fire
+//! ```
+//!
+//! Every event has an id, a time, an account (`111122223333`) and a region (`eu-west-1`)
+//! unless it says otherwise.
+
+use aisaws_core::source::cloudtrail;
+use ipnet::IpNet;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::detect::Detect;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    known_networks: Vec<IpNet>,
+    #[serde(default)]
+    base: Value,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    event: Value,
+    hits: Vec<String>,
+}
+
+/// How one case went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What the case shows.
+    pub name: String,
+    /// Resources that must be pointed at; empty: the rule must not fire.
+    pub expected: Vec<String>,
+    /// Resources that are.
+    pub found: Vec<String>,
+}
+
+impl Outcome {
+    /// Whether it went as it must.
+    pub fn passed(&self) -> bool {
+        self.expected == self.found
+    }
+}
+
+/// Why cases could not be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CasesError {
+    /// The file of cases does not have the documented form.
+    #[error("the cases of `{rule}` cannot be read")]
+    File {
+        /// The rule file.
+        rule: String,
+        /// What is wrong.
+        #[source]
+        source: yaml_serde::Error,
+    },
+    /// The rule itself cannot be used.
+    #[error("the rule cannot be used")]
+    Rule(#[source] crate::sigma::RuleError),
+    /// An event that no source would write.
+    #[error("the event of case `{case}` cannot be read: {reason}")]
+    Event {
+        /// The case.
+        case: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Runs the cases of one rule file against that file alone.
+///
+/// # Errors
+/// Where the rule or a case cannot be read; a case that goes wrong is an [`Outcome`].
+pub fn run(name: &str, rule: &str, cases: &str) -> Result<Vec<Outcome>, CasesError> {
+    let file: File = yaml_serde::from_str(cases)
+        .map_err(|source| CasesError::File { rule: name.to_owned(), source })?;
+    let (detect, errors) = Detect::new([(name, rule)], file.known_networks);
+    if let Some(error) = errors.into_iter().next() {
+        return Err(CasesError::Rule(error));
+    }
+    let mut outcomes = Vec::new();
+    for case in file.cases {
+        let mut event = json!({
+            "eventID": "00000000-0000-4000-8000-000000000000",
+            "eventTime": "2026-03-01T10:00:00Z",
+            "awsRegion": "eu-west-1",
+            "recipientAccountId": "111122223333",
+        });
+        if file.base.is_object() {
+            lay_over(&mut event, file.base.clone());
+        }
+        lay_over(&mut event, case.event);
+        let bad = |reason: String| CasesError::Event { case: case.name.clone(), reason };
+        let event = cloudtrail::parse(&event.to_string()).map_err(|e| bad(e.to_string()))?;
+        let examined = detect.examine(&event).map_err(|e| bad(e.to_string()))?;
+        outcomes.push(Outcome {
+            name: case.name,
+            expected: case.hits,
+            found: examined.hits.into_iter().map(|hit| hit.resource.id).collect(),
+        });
+    }
+    Ok(outcomes)
+}
+
+/// Objects are merged; everything else, `null` included, replaces what was there.
+fn lay_over(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                lay_over(under.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over,
+    }
+}

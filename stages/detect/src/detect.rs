@@ -1,0 +1,177 @@
+//! Rules with their responses, asked about events.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use aisaws_core::event::Event;
+use aisaws_core::hit::Hit;
+use aisaws_core::id::RuleId;
+use aisaws_core::port::{DetectError, Detector};
+use aisaws_core::risk::Severity;
+use ipnet::IpNet;
+use serde_json::{Map, Value};
+
+use crate::builtin;
+use crate::response::{Response, Stage};
+use crate::sigma::{
+    Document, Extra, Level, NotEvaluated, Problem, Rule, RuleError, RuleSet, ScanError, parse,
+};
+
+/// What is reported about the source address in the field `aisaws.source_network`.
+const SOURCE_NETWORK: &str = "source_network";
+
+/// The Detect stage: rules, what their hits are about, and the networks that are known.
+#[derive(Debug)]
+pub struct Detect {
+    rules: RuleSet,
+    responses: BTreeMap<String, Response>,
+    known_networks: Vec<IpNet>,
+}
+
+/// A rule and what its hits are about.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadedRule<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// Its response.
+    pub response: &'a Response,
+}
+
+/// What an event was found to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Examined {
+    /// Rules that fired, each with a resource; by rule id, then resource.
+    pub hits: Vec<Hit>,
+    /// Rules that fired on an event that does not name the resource, as a refused call may not.
+    pub unplaced: Vec<RuleId>,
+}
+
+impl Detect {
+    /// Takes rule files as pairs of name and text. What cannot be used is returned beside
+    /// what can, so that one bad rule does not switch off the others.
+    ///
+    /// An event has the field `aisaws.source_network` (`known` or `unknown`) where networks
+    /// are given and its source address is an IP address, not the name of a service.
+    pub fn new<'f>(
+        files: impl IntoIterator<Item = (&'f str, &'f str)>,
+        known_networks: Vec<IpNet>,
+    ) -> (Self, Vec<RuleError>) {
+        let mut errors = Vec::new();
+        let mut documents = Vec::new();
+        let mut responses = BTreeMap::new();
+        for document in files.into_iter().flat_map(|(name, text)| parse(name, text)) {
+            match document {
+                Ok(Document::Rule(rule)) => match Response::of(&rule) {
+                    Ok(Some(response)) => {
+                        responses.insert(rule.meta.key().to_owned(), response);
+                        documents.push(Document::Rule(rule));
+                    }
+                    Ok(None) => errors.push(RuleError {
+                        place: rule.place,
+                        problem: Problem::Missing(crate::response::SECTION),
+                    }),
+                    Err(error) => errors.push(error),
+                },
+                Ok(other) => documents.push(other),
+                Err(error) => errors.push(error),
+            }
+        }
+        let (rules, duplicates) = RuleSet::new(documents);
+        errors.extend(duplicates);
+        (Self { rules, responses, known_networks }, errors)
+    }
+
+    /// Our own rules.
+    ///
+    /// # Errors
+    /// Never in a tested build; a test loads them all.
+    pub fn builtin(known_networks: Vec<IpNet>) -> Result<Self, RuleError> {
+        let files = builtin::RULES.iter().map(|file| (file.path, file.rule));
+        let (detect, errors) = Self::new(files, known_networks);
+        errors.into_iter().next().map_or(Ok(detect), Err)
+    }
+
+    /// The rules, by id.
+    pub fn rules(&self) -> impl Iterator<Item = LoadedRule<'_>> {
+        self.rules.rules().filter_map(|rule| {
+            let response = self.responses.get(rule.meta.key())?;
+            Some(LoadedRule { rule, response })
+        })
+    }
+
+    /// What was understood and is not evaluated by this stage.
+    pub fn not_evaluated(&self) -> &[NotEvaluated] {
+        self.rules.not_evaluated()
+    }
+
+    /// Everything the rules say about the event.
+    ///
+    /// # Errors
+    /// Where the event's text is no JSON object.
+    pub fn examine(&self, event: &Event) -> Result<Examined, ScanError> {
+        let extra = self.extra(event);
+        let fired = self.rules.matching_named(&event.name, &event.service, &event.raw, &extra)?;
+        let mut examined = Examined::default();
+        for rule in fired {
+            let Some(response) = self.responses.get(rule.meta.key()) else { continue };
+            let resources = response.resources(event)?;
+            let id = RuleId::new(rule.meta.key());
+            if resources.is_empty() {
+                examined.unplaced.push(id);
+                continue;
+            }
+            examined.hits.extend(resources.into_iter().map(|resource| Hit {
+                rule: id.clone(),
+                title: rule.meta.title.clone(),
+                severity: severity(rule.meta.level),
+                event: event.id.clone(),
+                resource,
+                controls: response.controls.clone(),
+                window_seconds: response.window_seconds,
+                techniques: techniques(&rule.meta.tags),
+                is_trial: response.stage == Stage::Test,
+            }));
+        }
+        Ok(examined)
+    }
+
+    fn extra(&self, event: &Event) -> Extra {
+        if self.known_networks.is_empty() {
+            return Extra::NONE;
+        }
+        let address = event.source_address.as_deref().and_then(|a| a.parse::<IpAddr>().ok());
+        let Some(address) = address else { return Extra::NONE };
+        let known = self.known_networks.iter().any(|net| net.contains(&address));
+        let word = if known { "known" } else { "unknown" };
+        Extra::new(Map::from_iter([(SOURCE_NETWORK.to_owned(), Value::from(word))]))
+    }
+}
+
+impl Detector for Detect {
+    fn detect(&self, event: &Event) -> Result<Vec<Hit>, DetectError> {
+        self.examine(event).map(|examined| examined.hits).map_err(|error| DetectError {
+            event: event.id.as_str().to_owned(),
+            reason: aisaws_core::fault::chain(&error),
+        })
+    }
+}
+
+/// A rule that does not say counts as medium.
+fn severity(level: Option<Level>) -> Severity {
+    match level {
+        Some(Level::Informational) => Severity::Informational,
+        Some(Level::Low) => Severity::Low,
+        Some(Level::Medium) | None => Severity::Medium,
+        Some(Level::High) => Severity::High,
+        Some(Level::Critical) => Severity::Critical,
+    }
+}
+
+/// `T1562.008` of `attack.t1562.008`.
+fn techniques(tags: &[String]) -> Vec<String> {
+    tags.iter()
+        .filter_map(|tag| tag.strip_prefix("attack.t"))
+        .filter(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+        .map(|number| format!("T{number}"))
+        .collect()
+}
