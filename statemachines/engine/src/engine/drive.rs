@@ -1,0 +1,187 @@
+//! Driving: run the tasks of an execution until it ends or only time or a token can move it.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::slot::Slot;
+use super::{Driven, Engine, EngineError};
+use crate::journal::JournalError;
+use crate::run::{Call, Failure};
+use crate::tasks::{Effects, TaskCall, TaskResult, TaskToken};
+
+/// Executions that [`Engine::resume_all`] drives at once.
+const RESUMED_AT_ONCE: usize = 64;
+/// Conflicts with other drivers that one drive puts up with.
+const MAX_CONFLICTS: usize = 1_000;
+
+/// The end of a task's run.
+struct Ended {
+    frame: u64,
+    key: String,
+    effects: Effects,
+    result: TaskResult,
+}
+
+impl Engine {
+    /// Drives an execution until it has ended or is parked: waiting for a token or a timer.
+    ///
+    /// One driver at a time works on an execution in a process; others wait for it. Drivers
+    /// in several processes are safe: each step is committed once.
+    ///
+    /// # Errors
+    /// [`EngineError::Unknown`], or what the journal said. After an error, nothing of the step
+    /// under way was kept: drive again, and its tasks run again with the same keys.
+    pub async fn drive(&self, name: &str) -> Result<Driven, EngineError> {
+        let slot = self.inner.slots.get(name);
+        let result = {
+            let _driver = slot.driver.lock().await;
+            let result = self.drive_slot(name, &slot).await;
+            *slot.live.lock().await = None;
+            result
+        };
+        self.inner.slots.release(name, slot);
+        result
+    }
+
+    async fn drive_slot(&self, name: &str, slot: &Slot) -> Result<Driven, EngineError> {
+        let mut running: JoinSet<Ended> = JoinSet::new();
+        let mut known: HashSet<String> = HashSet::new();
+        let mut conflicts = 0;
+        let mut ended: Option<Ended> = None;
+        loop {
+            let stepped = self.step(name, slot, ended.as_ref(), &mut known).await;
+            let (driven, calls) = match stepped {
+                Ok(stepped) => stepped,
+                Err(EngineError::Journal(JournalError::Conflict(_))) if conflicts < MAX_CONFLICTS => {
+                    conflicts += 1;
+                    // Writes that went into the failed commit are lost: the task runs again.
+                    if let Some(lost) = ended.take_if(|e| e.effects.is_spent()) {
+                        known.remove(&lost.key);
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            ended = None;
+            if driven.status != crate::Status::Running {
+                return Ok(driven);
+            }
+            for call in calls {
+                self.spawn(name, call, &mut running);
+            }
+            if running.is_empty() {
+                return Ok(driven);
+            }
+            let timer = async {
+                match driven.wake_ms {
+                    Some(at) => self.inner.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                joined = running.join_next() => ended = joined.and_then(Result::ok),
+                () = slot.changed.notified() => {}
+                () = timer => {}
+            }
+        }
+    }
+
+    /// Applies what ended and what is due, commits, and gives the tasks that are new.
+    async fn step(&self, name: &str, slot: &Slot, ended: Option<&Ended>, known: &mut HashSet<String>) -> Result<(Driven, Vec<Call>), EngineError> {
+        let mut guard = slot.live.lock().await;
+        let live = self.live(name, &mut guard).await?;
+        let now_ms = self.inner.clock.now_ms();
+        live.run.at(now_ms, rand::random());
+        let mut effects = Vec::new();
+        if let Some(ended) = ended {
+            let result: Result<Value, Failure> = ended.result.clone().map_err(|f| Failure::new(&f.error, f.cause));
+            if live.run.task_ended(ended.frame, &ended.key, result) {
+                effects = ended.effects.take();
+            }
+        }
+        while live.run.fire(now_ms) {}
+        if let Err(error) = self.settle(live, effects).await {
+            // Memory is ahead of the journal; only the journal is true.
+            *guard = None;
+            return Err(error);
+        }
+        let calls = live.run.calls();
+        let now: HashSet<String> = calls.iter().map(|c| c.key.clone()).collect();
+        let new = calls.into_iter().filter(|c| !known.contains(&c.key)).collect();
+        *known = now;
+        let driven = Driven { status: live.run.head.status.clone(), wake_ms: live.run.wake_ms() };
+        Ok((driven, new))
+    }
+
+    fn spawn(&self, name: &str, call: Call, running: &mut JoinSet<Ended>) {
+        let tasks = self.tasks();
+        let effects = Effects::default();
+        let task = TaskCall {
+            resource: call.resource,
+            input: Value::clone(&call.input),
+            idempotency_key: call.key.clone(),
+            token: call.token.map(TaskToken::new),
+            execution: name.to_owned(),
+            state: call.state,
+            attempt: call.attempt,
+            effects: effects.clone(),
+        };
+        let (frame, key) = (call.frame, call.key);
+        running.spawn(async move { Ended { frame, key, effects, result: tasks.run(task).await } });
+    }
+
+    /// Drives an execution, waiting for its timers, until it has ended or only a token can
+    /// move it.
+    ///
+    /// # Errors
+    /// As [`Engine::drive`].
+    pub async fn run_to_end(&self, name: &str) -> Result<Driven, EngineError> {
+        loop {
+            let driven = self.drive(name).await?;
+            match (&driven.status, driven.wake_ms) {
+                (crate::Status::Running, Some(at)) => self.inner.clock.sleep_until(at).await,
+                _ => return Ok(driven),
+            }
+        }
+    }
+
+    /// Drives every execution that had work to do when the process ended. Those that wait
+    /// for time or a token are not even loaded. Gives the names of those that were driven.
+    ///
+    /// # Errors
+    /// What the journal said, after all that could be driven were.
+    pub async fn resume_all(&self) -> Result<Vec<String>, EngineError> {
+        let mut names: Vec<String> = Vec::new();
+        loop {
+            let page = self.inner.journal.list_runnable(names.last().map(String::as_str), 1_000).await?;
+            if page.is_empty() {
+                break;
+            }
+            names.extend(page);
+        }
+        let mut running: JoinSet<Result<Driven, EngineError>> = JoinSet::new();
+        let mut first_error = None;
+        let note = |joined: Option<Result<Result<Driven, EngineError>, tokio::task::JoinError>>, first: &mut Option<EngineError>| {
+            if let Some(Ok(Err(error))) = joined {
+                first.get_or_insert(error);
+            }
+        };
+        for name in &names {
+            if running.len() >= RESUMED_AT_ONCE {
+                let joined = running.join_next().await;
+                note(joined, &mut first_error);
+            }
+            let (engine, name) = (self.clone(), name.clone());
+            running.spawn(async move { engine.drive(&name).await });
+        }
+        while let Some(joined) = running.join_next().await {
+            note(Some(joined), &mut first_error);
+        }
+        match first_error {
+            Some(error) => Err(error),
+            None => Ok(names),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The async shell around the pure core: loads, steps, commits, runs tasks.
+
+mod clock;
+mod drive;
+mod slot;
+mod store;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::definition::Machine;
+use crate::journal::{Created, Journal, JournalError, NewExecution};
+use crate::run::{Failure, Identity, Limits, Rejected, Run, Status, execution_of};
+use crate::tasks::Tasks;
+
+pub use clock::{Clock, SystemClock};
+
+use slot::Slots;
+
+/// Why the engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// There is no execution of that name.
+    #[error("there is no execution `{0}`")]
+    Unknown(String),
+    /// The name cannot be that of an execution.
+    #[error("`{0}` is no execution name; use 1 to 80 letters, digits and `-_.`")]
+    BadName(String),
+    /// The text is no token of this engine.
+    #[error("the text is no task token")]
+    BadToken,
+    /// Nobody waits for the token: it was answered before, or its task ended otherwise.
+    #[error("no task of execution `{0}` waits for this token")]
+    NotWaiting(String),
+    /// The definition that an execution is pinned to can no longer be parsed.
+    #[error("the definition of execution `{0}` cannot be parsed any more")]
+    Definition(String, #[source] crate::DefinitionErrors),
+    /// The journal failed.
+    #[error("the state of an execution could not be read or written")]
+    Journal(#[from] JournalError),
+}
+
+/// Whether an execution was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// It was.
+    New,
+    /// One of that name was started before; nothing was changed.
+    Already,
+}
+
+/// Where a drive left an execution.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Driven {
+    /// How it stands; [`Status::Running`] means parked.
+    pub status: Status,
+    /// When time alone moves a parked execution; `None` where it waits for a token only.
+    pub wake_ms: Option<i64>,
+}
+
+/// What is known about an execution.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Description {
+    /// How it stands.
+    pub status: Status,
+    /// Its input.
+    pub input: Arc<Value>,
+    /// When it started, in milliseconds since the epoch.
+    pub started_ms: i64,
+    /// When it ended.
+    pub ended_ms: Option<i64>,
+    /// When time alone moves it.
+    pub wake_ms: Option<i64>,
+    /// The definition it is pinned to.
+    pub machine: Machine,
+}
+
+/// Drives executions. Cloning is cheap; clones share everything.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    journal: Arc<dyn Journal>,
+    tasks: Arc<dyn Tasks>,
+    clock: Arc<dyn Clock>,
+    identity: Identity,
+    limits: Limits,
+    slots: Slots,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("identity", &self.inner.identity).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine over a journal, tasks and a clock.
+    pub fn new(journal: Arc<dyn Journal>, tasks: Arc<dyn Tasks>, clock: Arc<dyn Clock>) -> Self {
+        Self::with(journal, tasks, clock, Identity::default(), Limits::default())
+    }
+
+    /// As [`Engine::new`], with what the context object shows and with other limits.
+    pub fn with(journal: Arc<dyn Journal>, tasks: Arc<dyn Tasks>, clock: Arc<dyn Clock>, identity: Identity, limits: Limits) -> Self {
+        Self { inner: Arc::new(Inner { journal, tasks, clock, identity, limits, slots: Slots::default() }) }
+    }
+
+    /// Accepts an execution: once this returns, it is durable. States without effects run at
+    /// once; [`Engine::drive`] does the rest.
+    ///
+    /// # Errors
+    /// [`EngineError::BadName`], or what the journal said.
+    pub async fn start(&self, name: &str, machine: &Machine, input: Value) -> Result<Started, EngineError> {
+        let has_form = (1..=80).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+        if !has_form {
+            return Err(EngineError::BadName(name.to_owned()));
+        }
+        let now_ms = self.inner.clock.now_ms();
+        let mut run = Run::new(machine, name, &self.inner.identity, input, now_ms, self.inner.limits);
+        run.at(now_ms, rand::random());
+        run.advance(store::STEP);
+        let new = NewExecution {
+            definition: Arc::clone(&machine.compiled.text),
+            digest: Arc::clone(&machine.compiled.digest),
+            input: Arc::clone(&run.head.input),
+            step: store::commit_of(&mut run, 0, Vec::new()),
+        };
+        self.inner.slots.remember(machine);
+        Ok(match self.inner.journal.create(new).await? {
+            Created::New => Started::New,
+            Created::Already => Started::Already,
+        })
+    }
+
+    /// Answers the task that holds `token` with its result, and steps the execution as far as
+    /// it goes without running tasks. Gives its name: drive it.
+    ///
+    /// # Errors
+    /// [`EngineError::NotWaiting`] where the token was answered before.
+    pub async fn send_task_success(&self, token: &str, output: Value) -> Result<String, EngineError> {
+        self.answer(token, Ok(output)).await
+    }
+
+    /// Answers the task that holds `token` with an error; otherwise as
+    /// [`Engine::send_task_success`].
+    ///
+    /// # Errors
+    /// As [`Engine::send_task_success`].
+    pub async fn send_task_failure(&self, token: &str, error: Option<&str>, cause: Option<&str>) -> Result<String, EngineError> {
+        let failure = Failure { error: error.map(str::to_owned), cause: cause.map(str::to_owned), also: None, query: None };
+        self.answer(token, Err(failure)).await
+    }
+
+    /// Says that whoever holds `token` is alive, which sets its heartbeat timer anew.
+    ///
+    /// # Errors
+    /// As [`Engine::send_task_success`].
+    pub async fn send_task_heartbeat(&self, token: &str) -> Result<(), EngineError> {
+        let name = execution_of(token).ok_or(EngineError::BadToken)?;
+        self.change(&name, |run, _| rejected(&name, run.heartbeat(token))).await?
+    }
+
+    async fn answer(&self, token: &str, result: Result<Value, Failure>) -> Result<String, EngineError> {
+        let name = execution_of(token).ok_or(EngineError::BadToken)?;
+        self.change(&name, |run, _| rejected(&name, run.token(token, result.clone()))).await??;
+        Ok(name)
+    }
+
+    /// Stops an execution; false where it had ended.
+    ///
+    /// # Errors
+    /// [`EngineError::Unknown`], or what the journal said.
+    pub async fn stop(&self, name: &str, error: Option<&str>, cause: Option<&str>) -> Result<bool, EngineError> {
+        self.change(name, |run, _| run.abort(error.map(str::to_owned), cause.map(str::to_owned))).await
+    }
+
+    /// Fires all timers that are due at `now_ms`, the earliest first, each once. Gives the
+    /// executions that moved: drive them.
+    ///
+    /// # Errors
+    /// What the journal said.
+    pub async fn fire_due_timers(&self, now_ms: i64) -> Result<Vec<String>, EngineError> {
+        let mut moved = Vec::new();
+        loop {
+            let due = self.inner.journal.list_due(now_ms, 256).await?;
+            if due.is_empty() {
+                return Ok(moved);
+            }
+            for name in due {
+                self.change(&name, |run, _| while run.fire(now_ms) {}).await?;
+                moved.push(name);
+            }
+        }
+    }
+
+    /// When the next timer of any execution fires.
+    ///
+    /// # Errors
+    /// What the journal said.
+    pub async fn next_timer(&self) -> Result<Option<i64>, EngineError> {
+        Ok(self.inner.journal.next_timer().await?)
+    }
+
+    /// Names of unfinished executions in order, a page after `after`.
+    ///
+    /// # Errors
+    /// What the journal said.
+    pub async fn list_unfinished(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, EngineError> {
+        Ok(self.inner.journal.list_unfinished(after, limit).await?)
+    }
+
+    /// What is known about an execution.
+    ///
+    /// # Errors
+    /// [`EngineError::Unknown`], or what the journal said.
+    pub async fn describe(&self, name: &str) -> Result<Description, EngineError> {
+        let (run, _) = self.load(name).await?;
+        Ok(Description {
+            wake_ms: run.wake_ms(),
+            status: run.head.status,
+            input: run.head.input,
+            started_ms: run.head.started_ms,
+            ended_ms: run.head.ended_ms,
+            machine: run.machine,
+        })
+    }
+
+    /// The whole history in the shape of `GetExecutionHistory`.
+    ///
+    /// # Errors
+    /// What the journal said.
+    pub async fn history(&self, name: &str) -> Result<Vec<Value>, EngineError> {
+        Ok(self.inner.journal.history(name, 0, usize::MAX).await?)
+    }
+}
+
+fn rejected(name: &str, result: Result<(), Rejected>) -> Result<(), EngineError> {
+    result.map_err(|_| EngineError::NotWaiting(name.to_owned()))
+}

@@ -1,0 +1,200 @@
+//! Intrinsic functions: the grammar of `States.Format('{}', $.name)`.
+
+use serde_json::Value;
+
+use super::functions;
+use super::{EvalError, Scope};
+use crate::path::Path;
+
+/// Calls inside calls deeper than this are refused; AWS allows ten.
+const MAX_DEPTH: usize = 10;
+/// The longest call AWS takes.
+const MAX_BYTES: usize = 10_000;
+
+/// A parsed call.
+#[derive(Debug, Clone)]
+pub(crate) struct Intrinsic {
+    function: functions::Function,
+    arguments: Vec<Argument>,
+}
+
+#[derive(Debug, Clone)]
+enum Argument {
+    Literal(Value),
+    Path(Path),
+    Call(Intrinsic),
+}
+
+impl Intrinsic {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > MAX_BYTES {
+            return Err(format!("an intrinsic function is at most {MAX_BYTES} characters"));
+        }
+        let mut parser = Parser { rest: text };
+        let call = parser.call(0)?;
+        parser.spaces();
+        if parser.rest.is_empty() { Ok(call) } else { Err(format!("unexpected `{}`", parser.rest)) }
+    }
+
+    /// Evaluates with the arguments found in `scope`, for the field `field`.
+    pub(crate) fn evaluate(&self, field: &str, scope: &Scope<'_>) -> Result<Value, EvalError> {
+        let mut arguments = Vec::with_capacity(self.arguments.len());
+        for argument in &self.arguments {
+            arguments.push(match argument {
+                Argument::Literal(value) => value.clone(),
+                Argument::Path(path) => scope
+                    .find(path)
+                    .map_err(|_| EvalError::NotFound { field: field.to_owned(), path: path.text().to_owned() })?,
+                Argument::Call(call) => call.evaluate(field, scope)?,
+            });
+        }
+        functions::call(self.function, arguments, scope.chance).map_err(EvalError::Intrinsic)
+    }
+
+    /// The paths among the arguments, at any depth.
+    pub(crate) fn paths(&self, visit: &mut dyn FnMut(&Path)) {
+        for argument in &self.arguments {
+            match argument {
+                Argument::Literal(_) => {}
+                Argument::Path(path) => visit(path),
+                Argument::Call(call) => call.paths(visit),
+            }
+        }
+    }
+}
+
+struct Parser<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Parser<'a> {
+    fn spaces(&mut self) {
+        self.rest = self.rest.trim_start();
+    }
+
+    fn eat(&mut self, c: char) -> bool {
+        self.spaces();
+        match self.rest.strip_prefix(c) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn split(&mut self, end: usize) -> &'a str {
+        let (head, tail) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
+        self.rest = tail;
+        head
+    }
+
+    fn call(&mut self, depth: usize) -> Result<Intrinsic, String> {
+        if depth > MAX_DEPTH {
+            return Err(format!("intrinsic functions are nested deeper than {MAX_DEPTH}"));
+        }
+        self.spaces();
+        let end = self.rest.find('(').ok_or("an intrinsic function is written `States.Name(…)`")?;
+        let name = self.split(end).trim_end();
+        let function = functions::Function::named(name).ok_or_else(|| format!("there is no intrinsic function `{name}`"))?;
+        self.eat('(');
+        let mut arguments = Vec::new();
+        if !self.eat(')') {
+            loop {
+                arguments.push(self.argument(depth)?);
+                if self.eat(')') {
+                    break;
+                }
+                if !self.eat(',') {
+                    return Err("`,` or `)` is missing in an intrinsic function".to_owned());
+                }
+            }
+        }
+        for (i, argument) in arguments.iter_mut().enumerate() {
+            // Braces stay escaped in a format: only it knows what they mean.
+            if let Argument::Literal(Value::String(text)) = argument
+                && !(function == functions::Function::Format && i == 0)
+            {
+                *text = unescape(text);
+            }
+        }
+        function.check_arity(arguments.len())?;
+        Ok(Intrinsic { function, arguments })
+    }
+
+    fn argument(&mut self, depth: usize) -> Result<Argument, String> {
+        self.spaces();
+        if self.rest.starts_with('$') {
+            let end = path_end(self.rest);
+            return Path::parse(self.split(end).trim_end()).map(Argument::Path);
+        }
+        if self.eat('\'') {
+            return self.string().map(|text| Argument::Literal(Value::String(text)));
+        }
+        if self.rest.starts_with("States.") {
+            return self.call(depth + 1).map(Argument::Call);
+        }
+        let end = self.rest.find([',', ')']).unwrap_or(self.rest.len());
+        let word = self.split(end).trim();
+        match serde_json::from_str(word) {
+            Ok(value @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => Ok(Argument::Literal(value)),
+            _ => Err(format!("`{word}` is no argument of an intrinsic function")),
+        }
+    }
+
+    /// A string in apostrophes; a backslash escapes `'`, `{`, `}` and itself.
+    fn string(&mut self) -> Result<String, String> {
+        let mut text = String::new();
+        let mut chars = self.rest.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '\'' => {
+                    self.rest = chars.as_str();
+                    return Ok(text);
+                }
+                '\\' => match chars.next() {
+                    Some('\'') => text.push('\''),
+                    Some(other) => {
+                        text.push('\\');
+                        text.push(other);
+                    }
+                    None => return Err("a string ends in a backslash".to_owned()),
+                },
+                c => text.push(c),
+            }
+        }
+        Err("a string in an intrinsic function is not closed".to_owned())
+    }
+}
+
+/// Takes the backslashes from `\{`, `\}` and `\\`.
+fn unescape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\\', Some('{' | '}' | '\\')) => plain.extend(chars.next()),
+            _ => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// Where a path that stands as an argument ends: at a comma or parenthesis outside of brackets.
+fn path_end(text: &str) -> usize {
+    let (mut brackets, mut parentheses, mut quote) = (0_usize, 0_usize, None);
+    for (i, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(q), c) if c == q => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') if brackets > 0 => quote = Some(c),
+            (None, '[') => brackets += 1,
+            (None, ']') => brackets = brackets.saturating_sub(1),
+            (None, '(') => parentheses += 1,
+            (None, ')') if parentheses > 0 => parentheses -= 1,
+            (None, ',' | ')') if brackets == 0 => return i,
+            _ => {}
+        }
+    }
+    text.len()
+}

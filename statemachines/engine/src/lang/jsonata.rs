@@ -1,0 +1,137 @@
+//! JSONata as Step Functions evaluates it: `$states` and variables, no `$` or `$$` at the
+//! top, no `$eval`, and an undefined result is an error.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use jsonata_core::ast::AstNode;
+use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
+use jsonata_core::parser;
+use jsonata_core::value::JValue;
+use serde_json::Value;
+
+use super::jsonata_functions;
+use super::{EvalError, Scope};
+
+/// Parsed expressions a thread keeps.
+const CACHED: usize = 1_000;
+/// The longest expression that is parsed.
+const MAX_BYTES: usize = 80_000;
+/// The stack, time and width one evaluation may use.
+const MAX_STACK: usize = 1_000;
+const MAX_MILLIS: u64 = 5_000;
+const MAX_SEQUENCE: usize = 1_000_000;
+
+thread_local! {
+    // The parsed form is `Rc`-based and cannot leave its thread.
+    static PARSED: RefCell<HashMap<String, Rc<AstNode>>> = RefCell::new(HashMap::new());
+}
+
+/// The expression between `{%` and `%}`; `None` where `text` is plain text.
+pub(crate) fn expression(text: &str) -> Option<Result<&str, String>> {
+    let (opens, closes) = (text.starts_with("{%"), text.ends_with("%}") && text.len() >= 4);
+    match (opens, closes) {
+        (true, true) => {
+            let inner = text.get(2..text.len() - 2).unwrap_or_default();
+            Some(Ok(inner.trim()))
+        }
+        (true, false) => Some(Err("the JSONata expression is not closed; end it with `%}`".to_owned())),
+        (false, true) => Some(Err("the JSONata expression is not opened; start it with `{%`".to_owned())),
+        (false, false) => None,
+    }
+}
+
+/// Whether `expression` parses.
+pub(crate) fn check(expression: &str) -> Result<(), String> {
+    parsed(expression).map(drop).map_err(|e| format!("the JSONata expression `{expression}` cannot be parsed: {e}"))
+}
+
+fn parsed(expression: &str) -> Result<Rc<AstNode>, String> {
+    if expression.len() > MAX_BYTES {
+        return Err("it is too long".to_owned());
+    }
+    PARSED.with_borrow_mut(|cache| {
+        if let Some(ast) = cache.get(expression) {
+            return Ok(Rc::clone(ast));
+        }
+        let ast = Rc::new(parser::parse(expression).map_err(|e| e.to_string())?);
+        if cache.len() >= CACHED {
+            cache.clear();
+        }
+        cache.insert(expression.to_owned(), Rc::clone(&ast));
+        Ok(ast)
+    })
+}
+
+/// Evaluates `expression` for the field `location`.
+pub(super) fn evaluate(expression: &str, location: &str, scope: &Scope<'_>) -> Result<Value, EvalError> {
+    let failed = |cause: String| EvalError::Query { location: location.to_owned(), cause };
+    let threw = |cause: &str| {
+        failed(format!("The JSONata expression '{expression}' specified for the field '{location}' threw an error during evaluation. {cause}"))
+    };
+    let ast = parsed(expression).map_err(|e| threw(&e))?;
+    let options = EvaluatorOptions {
+        timeout_ms: Some(MAX_MILLIS),
+        max_stack_depth: Some(MAX_STACK),
+        max_sequence_length: Some(MAX_SEQUENCE),
+        ..EvaluatorOptions::default()
+    };
+    let mut evaluator = Evaluator::with_options(bindings(expression, scope), options);
+    jsonata_functions::register(&mut evaluator, scope).map_err(|e| threw(e.message()))?;
+    let result = evaluator.evaluate(&ast, &JValue::Undefined).map_err(|e| threw(&error_text(e.message())))?;
+    if result.is_undefined() {
+        return Err(failed(format!(
+            "The JSONata expression '{expression}' specified for the field '{location}' returned nothing (undefined)."
+        )));
+    }
+    if result.is_function() {
+        return Err(failed(format!(
+            "The JSONata expression '{expression}' specified for the field '{location}' returned an unsupported result type."
+        )));
+    }
+    Ok(whole_numbers(Value::from(&result)))
+}
+
+/// The message with the code in the middle, as jsonata-js reports it.
+fn error_text(message: &str) -> String {
+    message.to_owned()
+}
+
+fn bindings(expression: &str, scope: &Scope<'_>) -> Context {
+    let mut context = Context::new();
+    if expression.contains("$states") {
+        let mut states = serde_json::Map::new();
+        states.insert("input".to_owned(), scope.input.unwrap_or(scope.data).clone());
+        if expression.contains("context") || expression.trim_end().ends_with("$states") || !expression.contains("$states.") {
+            states.insert("context".to_owned(), scope.context().clone());
+        }
+        if let Some(result) = scope.result {
+            states.insert("result".to_owned(), result.clone());
+        }
+        if let Some(error) = scope.error {
+            states.insert("errorOutput".to_owned(), error.clone());
+        }
+        context.bind("states".to_owned(), JValue::from(Value::Object(states)));
+    }
+    for (name, value) in scope.variables.iter() {
+        if expression.contains(name.as_str()) {
+            context.bind(name.clone(), JValue::from(Value::clone(value)));
+        }
+    }
+    context
+}
+
+/// Doubles that are whole become integers, as JSON has only one kind of number.
+fn whole_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            #[expect(clippy::cast_possible_truncation, reason = "the guard bounds it")]
+            Some(f) if !number.is_i64() && !number.is_u64() && f.fract() == 0.0 && f.abs() < 9.0e15 => Value::from(f as i64),
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(whole_numbers).collect(),
+        Value::Object(map) => Value::Object(map.into_iter().map(|(k, v)| (k, whole_numbers(v))).collect()),
+        other => other,
+    }
+}

@@ -1,0 +1,66 @@
+//! The functions Step Functions adds to JSONata, and those it takes away.
+
+use jsonata_core::evaluator::{Evaluator, EvaluatorError};
+use jsonata_core::value::JValue;
+use serde_json::Value;
+
+use super::scope::Chance;
+use super::{Scope, functions};
+
+fn failed(message: impl Into<String>) -> EvaluatorError {
+    EvaluatorError::EvaluationError(message.into())
+}
+
+fn json(arguments: &[JValue], index: usize) -> Value {
+    arguments.get(index).map_or(Value::Null, Value::from)
+}
+
+/// A one-item result is that item, as every sequence of JSONata.
+fn sequence(value: Value) -> JValue {
+    match value {
+        Value::Array(items) => JValue::sequence(items.into_iter().map(JValue::from).collect()),
+        other => JValue::from(other),
+    }
+}
+
+/// Adds AWS's functions to `evaluator`, with time and chance fixed by the step.
+pub(super) fn register(evaluator: &mut Evaluator, scope: &Scope<'_>) -> Result<(), EvaluatorError> {
+    evaluator.register_fn("partition", |a: &[JValue]| match json(a, 0) {
+        Value::Array(items) => functions::partition(items, &json(a, 1)).map(JValue::from).map_err(failed),
+        item => functions::partition(vec![item], &json(a, 1)).map(JValue::from).map_err(failed),
+    })?;
+    evaluator.register_fn("range", |a: &[JValue]| {
+        functions::range(&json(a, 0), &json(a, 1), &json(a, 2)).map(sequence).map_err(failed)
+    })?;
+    evaluator.register_fn("hash", |a: &[JValue]| {
+        let data = match json(a, 0) {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let algorithm = json(a, 1);
+        functions::hash(&data, algorithm.as_str().unwrap_or_default()).map(JValue::from).map_err(failed)
+    })?;
+    evaluator.register_fn("parse", |a: &[JValue]| {
+        let text = json(a, 0);
+        let text = text.as_str().ok_or_else(|| failed("$parse takes a string"))?;
+        serde_json::from_str::<Value>(text).map(JValue::from).map_err(|e| failed(e.to_string()))
+    })?;
+    let chance = Chance::new(scope.chance.bits());
+    evaluator.register_fn("uuid", move |_: &[JValue]| Ok(JValue::from(chance.uuid())))?;
+    let chance = Chance::new(scope.chance.bits());
+    evaluator.register_fn_override("random", move |a: &[JValue]| {
+        let fraction = a.first().and_then(JValue::as_f64).map_or_else(|| chance.fraction(), functions::seeded_fraction);
+        Ok(JValue::from(fraction))
+    })?;
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double")]
+    let millis = scope.now_ms as f64;
+    evaluator.register_fn_override("millis", move |_: &[JValue]| Ok(JValue::from(millis)))?;
+    let now = scope.now_text();
+    evaluator.register_fn_override("now", move |a: &[JValue]| {
+        if a.is_empty() {
+            return Ok(JValue::from(now.clone()));
+        }
+        Err(failed("$now takes no arguments here; use $fromMillis($millis(), …)"))
+    })?;
+    evaluator.register_fn_override("eval", |_: &[JValue]| Err(failed("D3121: $eval is not supported in Step Functions")))
+}

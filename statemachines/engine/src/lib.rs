@@ -1,0 +1,37 @@
+//! A durable, embeddable interpreter of the Amazon States Language.
+//!
+//! The same definition runs here and on AWS Step Functions, with the same result, errors
+//! and history. The crate knows nothing of AWS services, nor of what its tasks do.
+//!
+//! * [`Machine`] is a definition that was parsed and found to be right.
+//! * [`Tasks`] runs what Task states ask for: a resource ARN and an input, a result or an error.
+//! * [`Journal`] keeps executions; [`MemoryJournal`] forgets them with the process,
+//!   `SqliteJournal` (feature `sqlite`) does not.
+//! * [`Engine`] drives executions: start, drive, tokens, timers, history.
+//!
+//! Inside, `run` is the pure core: an execution is a tree of frames plus JSON, and a step
+//! takes what happened and gives events, changed frames and tasks to run. Everything that is
+//! not pure (time, chance, results) comes in from `engine` and is fixed by the commit.
+//!
+//! Start reading at [`Engine`], then `run/step.rs`.
+
+mod definition;
+mod engine;
+mod history;
+mod items;
+mod journal;
+mod lang;
+mod path;
+mod run;
+mod tasks;
+
+pub use definition::{DefinitionErrors, Machine, Problem};
+pub use engine::{Clock, Description, Driven, Engine, EngineError, Started, SystemClock};
+pub use history::Event;
+pub use journal::{Commit, Created, FrameChange, Journal, JournalError, MemoryJournal, NewExecution, Stored, StoredFrame};
+#[cfg(feature = "sqlite")]
+pub use journal::{SCHEMA, SqlEffect, SqliteJournal};
+pub use run::{Identity, Limits, Status};
+pub use tasks::{Effects, TaskCall, TaskFailure, TaskResult, TaskToken, Tasks};
+
+pub(crate) use lang::escape as lang_escape;

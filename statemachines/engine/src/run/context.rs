@@ -1,0 +1,72 @@
+//! The context object (`$$`, `$states.context`).
+
+use serde_json::{Map, Value, json};
+
+use super::{Frame, Run};
+use crate::definition::State;
+use crate::lang::format_millis;
+
+impl Run {
+    pub(crate) fn execution_arn(&self) -> String {
+        let id = &self.head.identity;
+        format!("arn:{}:states:{}:{}:execution:{}:{}", id.partition, id.region, id.account, id.machine, self.head.name)
+    }
+
+    pub(crate) fn machine_arn(&self) -> String {
+        let id = &self.head.identity;
+        format!("arn:{}:states:{}:{}:stateMachine:{}", id.partition, id.region, id.account, id.machine)
+    }
+
+    /// The context object of `frame` in `state`.
+    pub(super) fn context(&self, frame: &Frame, state: &State, token: Option<&str>) -> Value {
+        let owner = frame.owner.and_then(|o| self.frames.get(&o));
+        let child = frame.child.as_ref().map(|c| (c, &frame.input)).or_else(|| owner.and_then(|o| o.child.as_ref().map(|c| (c, &o.input))));
+        let (id, name, input) = match child {
+            None => (self.execution_arn(), self.head.name.clone(), Value::clone(&self.head.input)),
+            Some((child, _)) => {
+                let id = &self.head.identity;
+                let map_machine = format!("{}/{}", id.machine, self.head.name);
+                let arn = format!("arn:{}:states:{}:{}:execution:{map_machine}:{}", id.partition, id.region, id.account, child.name);
+                let root = owner.unwrap_or(frame);
+                (arn, child.name.clone(), root.item.as_deref().cloned().unwrap_or(Value::Null))
+            }
+        };
+        let mut context = Map::new();
+        context.insert(
+            "Execution".to_owned(),
+            json!({
+                "Id": id,
+                "Input": input,
+                "StartTime": format_millis(self.head.started_ms),
+                "Name": name,
+                "RoleArn": self.head.identity.role_arn,
+                "RedriveCount": 0,
+            }),
+        );
+        context.insert("StateMachine".to_owned(), json!({"Id": self.machine_arn(), "Name": self.head.identity.machine}));
+        let mut about = json!({"Name": &*state.name, "EnteredTime": format_millis(frame.entered_ms)});
+        if let Value::Object(map) = &mut about {
+            map.insert("RetryCount".to_owned(), frame.retry_count().into());
+        }
+        context.insert("State".to_owned(), about);
+        if let Some(item) = self.map_item(frame) {
+            context.insert("Map".to_owned(), item);
+        }
+        if let Some(token) = token {
+            context.insert("Task".to_owned(), json!({"Token": token}));
+        }
+        Value::Object(context)
+    }
+
+    /// The item of the innermost Map around `frame`.
+    fn map_item(&self, frame: &Frame) -> Option<Value> {
+        let mut at = frame;
+        for _ in 0..64 {
+            if let Some(item) = &at.item {
+                return Some(json!({"Item": {"Index": at.index, "Value": **item}}));
+            }
+            at = self.frames.get(&at.parent?)?;
+        }
+        None
+    }
+}

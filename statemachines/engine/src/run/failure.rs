@@ -1,0 +1,92 @@
+//! Errors of the language, as Retry, Catch and the history see them.
+
+use serde_json::{Value, json};
+
+use super::{Frame, Run};
+use crate::definition::State;
+use crate::lang::EvalError;
+
+/// Why a state failed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Failure {
+    pub(crate) error: Option<String>,
+    pub(crate) cause: Option<String>,
+    /// Another name under which it may be retried or caught.
+    pub(crate) also: Option<&'static str>,
+    /// A query failed, at this field: it gets an event of its own.
+    pub(crate) query: Option<Option<String>>,
+}
+
+impl Failure {
+    pub(crate) fn new(error: &str, cause: impl Into<String>) -> Self {
+        Self { error: Some(error.to_owned()), cause: Some(cause.into()), also: None, query: None }
+    }
+
+    pub(crate) fn bare(error: &str) -> Self {
+        Self { error: Some(error.to_owned()), cause: None, also: None, query: None }
+    }
+
+    /// Whether an entry of Retry or Catch that names `errors` takes this failure.
+    pub(crate) fn matches(&self, errors: &[String]) -> bool {
+        let name = self.error.as_deref().unwrap_or_default();
+        let is_runtime = name == "States.Runtime";
+        let is_terminal = is_runtime || name == "States.DataLimitExceeded";
+        errors.iter().any(|error| match error.as_str() {
+            "States.ALL" => !is_terminal,
+            "States.TaskFailed" => !is_terminal && name != "States.Timeout",
+            error => (error == name && !is_runtime) || Some(error) == self.also,
+        })
+    }
+
+    /// `{"Error": …, "Cause": …}` as Catch gives it.
+    pub(crate) fn output(&self) -> Value {
+        json!({"Error": self.error, "Cause": self.cause})
+    }
+
+    /// The details of an event that reports it; absent parts are left out.
+    pub(crate) fn details(&self) -> Value {
+        let mut details = serde_json::Map::new();
+        if let Some(error) = &self.error {
+            details.insert("error".to_owned(), error.as_str().into());
+        }
+        if let Some(cause) = &self.cause {
+            details.insert("cause".to_owned(), cause.as_str().into());
+        }
+        Value::Object(details)
+    }
+}
+
+impl Run {
+    /// The sentence with which AWS starts the cause of an error in a state.
+    pub(super) fn prefix(state: &State, frame: &Frame) -> String {
+        format!("An error occurred while executing the state '{}' (entered at the event id #{}). ", state.name, frame.entered_event)
+    }
+
+    pub(super) fn runtime(state: &State, frame: &Frame, detail: &str) -> Failure {
+        Failure::new("States.Runtime", Self::prefix(state, frame) + detail)
+    }
+
+    /// A query error that is not the expression's own, such as a result of the wrong type.
+    pub(super) fn query_failure(state: &State, frame: &Frame, location: Option<&str>, detail: &str) -> Failure {
+        let mut failure = Failure::new("States.QueryEvaluationError", Self::prefix(state, frame) + detail);
+        failure.query = Some(location.map(str::to_owned));
+        failure
+    }
+
+    pub(super) fn eval_failure(state: &State, frame: &Frame, error: EvalError, data: &Value) -> Failure {
+        match error {
+            EvalError::NotFound { field, path } => {
+                let mut failure = Self::runtime(
+                    state,
+                    frame,
+                    &format!("The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{data}'"),
+                );
+                failure.also = Some("States.ParameterPathFailure");
+                failure
+            }
+            EvalError::InvalidPath { path, reason } => Self::runtime(state, frame, &format!("Invalid path '{path}' : {reason}")),
+            EvalError::Intrinsic(reason) => Failure::new("States.IntrinsicFailure", Self::prefix(state, frame) + &reason),
+            EvalError::Query { location, cause } => Self::query_failure(state, frame, Some(&location), &cause),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The engine through its public face.
+
+mod support;
+
+mod durable;
+mod language;
+mod tokens;
