@@ -13,7 +13,10 @@
 //! Start reading at [`control`], then `s3/acl_public.rs`; the lists are in [`registry`].
 
 pub mod cidr;
+pub mod cloudtrail;
 pub mod control;
+pub mod ec2;
+pub mod iam;
 mod keyed;
 mod meta;
 mod params;

@@ -6,7 +6,7 @@ use aisaws_core::resource::ResourceRef;
 
 use crate::control::AnyControl;
 use crate::resource::AnyResource;
-use crate::s3;
+use crate::{cloudtrail, ec2, iam, s3};
 
 /// Where two controls of one resource both convict, the earlier one is fixed first; one that
 /// takes a whole thing away therefore stands before one that narrows it.
@@ -17,9 +17,16 @@ static CONTROLS: &[&dyn AnyControl] = &[
     &s3::DefaultEncryptionRemoved,
     &s3::VersioningSuspended,
     &s3::AccessLoggingRemoved,
+    &ec2::AllPortsWorldOpen,
+    &ec2::ADMIN_PORT_WORLD_OPEN,
+    &ec2::DATABASE_PORT_WORLD_OPEN,
+    &iam::AccessKeyExposed,
+    &cloudtrail::TrailDeleted,
+    &cloudtrail::TrailLoggingStopped,
 ];
 
-static RESOURCES: &[&dyn AnyResource] = &[&s3::Buckets];
+static RESOURCES: &[&dyn AnyResource] =
+    &[&s3::Buckets, &ec2::SecurityGroups, &iam::AccessKeys, &cloudtrail::Trails];
 
 /// Every control, in the order in which fixes are applied.
 pub fn all() -> &'static [&'static dyn AnyControl] {

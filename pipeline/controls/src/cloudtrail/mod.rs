@@ -1,0 +1,12 @@
+//! CloudTrail trails: their state, events, calls and controls.
+
+mod calls;
+mod events;
+mod trail;
+mod trail_deleted;
+mod trail_logging_stopped;
+
+pub use events::Trails;
+pub use trail::Trail;
+pub use trail_deleted::TrailDeleted;
+pub use trail_logging_stopped::TrailLoggingStopped;
