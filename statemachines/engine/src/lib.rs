@@ -15,6 +15,7 @@
 //!
 //! Start reading at [`Engine`], then `run/step.rs`.
 
+pub mod conform;
 mod definition;
 mod engine;
 mod history;

@@ -90,6 +90,29 @@ impl Run {
         true
     }
 
+    /// The request of the task `key` was taken and its work goes on (`.sync`, tokens).
+    pub(crate) fn task_submitted(&mut self, id: u64, key: &str, output: &Value) -> bool {
+        let Some((mut frame, task)) = self.take_task(id, |t| t.key == key && !t.is_submitted) else { return false };
+        let flow = self.submitted(&mut frame, task, output);
+        self.settle(id, frame, flow);
+        true
+    }
+
+    /// The task `key` has ended, submitted before or not.
+    pub(crate) fn task_finished(&mut self, id: u64, key: &str, result: Result<Value, Failure>) -> bool {
+        let Some((mut frame, task)) = self.take_task(id, |t| t.key == key) else { return false };
+        let machine = self.machine.clone();
+        let Some(state) = machine.state(frame.graph, frame.state) else { return false };
+        self.budget = self.budget.max(1_000);
+        self.settled.push(task.key.clone());
+        let flow = match result {
+            Ok(output) => self.succeeded(id, &mut frame, state, &task, Self::result_payload(output)),
+            Err(failure) => self.failed(id, &mut frame, state, &task, failure),
+        };
+        self.settle(id, frame, flow);
+        true
+    }
+
     fn frame_of(&self, token: &str) -> Result<u64, Rejected> {
         if self.is_finished() {
             return Err(Rejected::Finished);
