@@ -26,7 +26,7 @@ impl Mocks {
     /// Answers one task that waits; false where none does or nothing is known of it.
     pub(super) fn answer(&mut self, run: &mut Run) -> bool {
         for call in run.calls() {
-            if call.resource.contains(":s3:") && self.answer_object(run, &call) {
+            if call.is_for_map && self.answer_object(run, &call) {
                 return true;
             }
             let Some(mock) = self.by_state.get_mut(&call.state).and_then(VecDeque::pop_front) else { continue };
@@ -61,6 +61,15 @@ fn listed(object: &Value) -> Value {
     json!({"Key": object.get("key"), "Size": body.len()})
 }
 
+/// A recorded output: JSON, or the text of JSON.
+fn payload(value: Option<&Value>) -> Value {
+    match value {
+        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())),
+        Some(value) => value.clone(),
+        None => Value::Null,
+    }
+}
+
 /// A text as it is, anything else as the JSON it was parsed from.
 fn text(value: Option<&Value>) -> Option<String> {
     match value? {
@@ -80,7 +89,7 @@ pub(super) fn play(run: &mut Run, call: &Call, mock: &Value) {
         run.task_submitted(call.frame, &call.key, &output);
     }
     let result = match kind {
-        "succeeded" => Ok(outcome.get("output").cloned().unwrap_or(Value::Null)),
+        "succeeded" => Ok(payload(outcome.get("output"))),
         "timed_out" => {
             if let Some(wake_ms) = run.wake_ms() {
                 run.at(wake_ms, 0);

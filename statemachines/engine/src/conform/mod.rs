@@ -7,6 +7,7 @@
 
 mod mocks;
 mod normalise;
+mod shapes;
 mod test_state;
 
 use serde_json::{Map, Value, json};
@@ -69,7 +70,11 @@ fn execution(case: &Map<String, Value>) -> Value {
         Err(errors) => return json!({"status": "INVALID", "cause": errors.to_string()}),
     };
     let input = case.get("input").cloned().unwrap_or_else(|| json!({}));
-    let mut run = Run::new(&machine, "conform", &Identity::default(), input, START_MS, Limits::default());
+    let mut identity = Identity::default();
+    if case.get("machine_type").and_then(Value::as_str) == Some("EXPRESS") {
+        identity.express_run = Some("00000000-0000-0000-0000-000000000000".to_owned());
+    }
+    let mut run = Run::new(&machine, "conform", &identity, input, START_MS, Limits::default());
     let mut mocks = Mocks::new(case);
     let mut now_ms = START_MS;
     let mut events = Vec::new();
@@ -91,6 +96,9 @@ fn execution(case: &Map<String, Value>) -> Value {
     }
     let mut out = outcome(&run.head.status);
     let mut history: Vec<Value> = events.iter().map(Event::to_json).collect();
+    if case.get("aws_validated_date").and_then(Value::as_str).is_some_and(normalise::is_before_autumn_2024) {
+        normalise::old_map_exits(&mut history);
+    }
     if case.get("history_order").and_then(Value::as_str) == Some("normalised") {
         normalise::history(&mut history);
     }

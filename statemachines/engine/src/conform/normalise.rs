@@ -1,4 +1,4 @@
-//! The order-free form in which histories of Parallel states were recorded.
+//! What tells a recording from a history of today: its form, and the year it was made in.
 
 use serde_json::Value;
 
@@ -6,4 +6,37 @@ use serde_json::Value;
 /// end, events were sorted, and `ParallelStateSucceeded` fell into that range.
 pub(super) fn history(events: &mut Vec<Value>) {
     events.retain(|event| event.get("type").and_then(Value::as_str) != Some("ParallelStateSucceeded"));
+}
+
+/// Whether a recording's date, `2024-09-21T…` or `21-09-2024, …`, lies before November 2024.
+pub(super) fn is_before_autumn_2024(date: &str) -> bool {
+    let mut parts = date.split(['-', 'T', ',']).map(|part| part.trim().parse::<u32>().unwrap_or(0));
+    let (first, month, last) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    let year = if first > 31 { first } else { last };
+    year > 0 && (year, month) < (2024, 11)
+}
+
+/// Until autumn 2024, AWS linked the exit of a distributed Map to `MapRunSucceeded`; since
+/// then it links it to `MapRunStarted`, as the engine does.
+pub(super) fn old_map_exits(events: &mut [Value]) {
+    let mut run_succeeded: Option<(Value, Value)> = None;
+    for event in events {
+        match event.get("type").and_then(Value::as_str) {
+            Some("MapRunSucceeded") => {
+                run_succeeded = Some((
+                    event.get("previousEventId").cloned().unwrap_or_default(),
+                    event.get("id").cloned().unwrap_or_default(),
+                ));
+            }
+            Some("MapStateExited") => {
+                if let Some((started, succeeded)) = run_succeeded.take()
+                    && event.get("previousEventId") == Some(&started)
+                    && let Value::Object(map) = event
+                {
+                    map.insert("previousEventId".to_owned(), succeeded);
+                }
+            }
+            _ => {}
+        }
+    }
 }

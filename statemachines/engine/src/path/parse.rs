@@ -55,6 +55,22 @@ impl<'a> Cursor<'a> {
         taken
     }
 
+    /// As [`Self::quoted`], with its backslashes: Jayway lets them escape but keeps them.
+    pub(super) fn raw_quoted(&mut self, quote: char) -> Result<String, String> {
+        let mut text = String::new();
+        let mut is_escaped = false;
+        loop {
+            match self.next() {
+                None => return Err("a quoted name is not closed".to_owned()),
+                Some(c) if c == quote && !is_escaped => return Ok(text),
+                Some(c) => {
+                    is_escaped = c == '\\' && !is_escaped;
+                    text.push(c);
+                }
+            }
+        }
+    }
+
     /// The text of a quoted string whose opening quote was eaten.
     pub(super) fn quoted(&mut self, quote: char) -> Result<String, String> {
         let mut text = String::new();
@@ -200,7 +216,7 @@ fn quoted_names(cursor: &mut Cursor<'_>) -> Result<Vec<String>, String> {
     loop {
         cursor.skip_spaces();
         match cursor.next() {
-            Some(quote @ ('\'' | '"')) => names.push(cursor.quoted(quote)?),
+            Some(quote @ ('\'' | '"')) => names.push(cursor.raw_quoted(quote)?),
             _ => return Err("a quoted name is missing".to_owned()),
         }
         cursor.skip_spaces();

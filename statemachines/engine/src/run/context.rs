@@ -3,12 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::{Frame, Run};
-use crate::definition::State;
+use crate::definition::{Kind, State};
 use crate::lang::format_millis;
 
 impl Run {
     pub(crate) fn execution_arn(&self) -> String {
         let id = &self.head.identity;
+        if let Some(run) = &id.express_run {
+            return format!("arn:{}:states:{}:{}:express:{}:{}:{run}", id.partition, id.region, id.account, id.machine, self.head.name);
+        }
         format!("arn:{}:states:{}:{}:execution:{}:{}", id.partition, id.region, id.account, id.machine, self.head.name)
     }
 
@@ -19,6 +22,9 @@ impl Run {
 
     /// The context object of `frame` in `state`.
     pub(super) fn context(&self, frame: &Frame, state: &State, token: Option<&str>) -> Value {
+        if let Some(given) = &self.context_given {
+            return given.clone();
+        }
         let owner = frame.owner.and_then(|o| self.frames.get(&o));
         let child = frame.child.as_ref().map(|c| (c, &frame.input)).or_else(|| owner.and_then(|o| o.child.as_ref().map(|c| (c, &o.input))));
         let (id, name, input) = match child {
@@ -45,7 +51,8 @@ impl Run {
         );
         context.insert("StateMachine".to_owned(), json!({"Id": self.machine_arn(), "Name": self.head.identity.machine}));
         let mut about = json!({"Name": &*state.name, "EnteredTime": format_millis(frame.entered_ms)});
-        if let Value::Object(map) = &mut about {
+        // Only a state that can be retried has a count of retries.
+        if let (Value::Object(map), Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_)) = (&mut about, &state.kind) {
             map.insert("RetryCount".to_owned(), frame.retry_count().into());
         }
         context.insert("State".to_owned(), about);

@@ -10,7 +10,7 @@ use super::{Failure, Frame, Run};
 use crate::definition::{Amount, IoPath, Language, ResultPath, State, Text};
 use crate::history::{Payload, json_bytes};
 use crate::lang::{EvalError, Scope, Template, Variables};
-use crate::path::{Path, Root};
+use crate::path::Path;
 
 /// What an expression sees beside the data.
 #[derive(Default, Clone, Copy)]
@@ -181,9 +181,3 @@ pub(super) enum AmountError {
     Failed(Failure),
 }
 
-impl Path {
-    /// Whether the path reads the state's data.
-    pub(crate) fn is_data(&self) -> bool {
-        self.root == Root::Data
-    }
-}

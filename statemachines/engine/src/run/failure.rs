@@ -26,20 +26,27 @@ impl Failure {
         Self { error: Some(error.to_owned()), cause: None, also: None, query: None }
     }
 
+    /// Too many items of a distributed Map failed.
+    pub(crate) fn threshold() -> Self {
+        Self::new("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded")
+    }
+
     /// Whether an entry of Retry or Catch that names `errors` takes this failure.
     pub(crate) fn matches(&self, errors: &[String]) -> bool {
         let name = self.error.as_deref().unwrap_or_default();
         let is_runtime = name == "States.Runtime";
-        let is_terminal = is_runtime || name == "States.DataLimitExceeded";
         errors.iter().any(|error| match error.as_str() {
-            "States.ALL" => !is_terminal,
-            "States.TaskFailed" => !is_terminal && name != "States.Timeout",
+            "States.ALL" => !is_runtime,
+            "States.TaskFailed" => !is_runtime && name != "States.Timeout",
             error => (error == name && !is_runtime) || Some(error) == self.also,
         })
     }
 
     /// `{"Error": …, "Cause": …}` as Catch gives it.
     pub(crate) fn output(&self) -> Value {
+        if self.error.as_deref() == Some("States.Timeout") {
+            return json!({"Error": self.error, "Cause": self.cause.as_deref().unwrap_or_default()});
+        }
         json!({"Error": self.error, "Cause": self.cause})
     }
 

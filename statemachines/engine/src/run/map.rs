@@ -19,14 +19,20 @@ const DISTRIBUTED_CONCURRENCY: u32 = 10_000;
 impl Run {
     pub(super) fn begin_map(&mut self, id: u64, frame: &mut Frame, state: &State, map: &MapSpec) -> Result<Flow, Failure> {
         let data = self.effective_input(frame, state)?;
+        frame.effective = Some(Arc::clone(&data));
         if let Some(reader) = &map.reader {
             let phase = self.bounds(frame, state, map, &data)?;
-            frame.effective = Some(data);
             return self.read_items(id, frame, state, reader, phase);
         }
         let items = self.map_items(frame, state, map, &data)?;
-        let phase = self.bounds(frame, state, map, &data)?;
-        frame.effective = Some(data);
+        let phase = match self.bounds(frame, state, map, &data) {
+            Ok(phase) => phase,
+            Err(failure) => {
+                let length = items.as_array().map_or(0, Vec::len);
+                frame.previous = self.emit(frame, frame.previous, "MapStateStarted", Some(json!({"length": length})));
+                return Err(failure);
+            }
+        };
         self.start_map(id, frame, state, map, items, phase)
     }
 
@@ -238,8 +244,7 @@ impl Run {
                 drop(failure);
                 if phase.failed > phase.tolerated() {
                     self.drop_children(id);
-                    let failure = Failure::new("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded");
-                    return Some(self.map_run_failed(id, parent, state, failure));
+                    return Some(self.map_run_failed(id, parent, state, Failure::threshold()));
                 }
             }
             Err(failure) => {
@@ -290,8 +295,13 @@ impl Run {
 }
 
 impl MapPhase {
+    /// Whether the definition says how many items may fail.
+    pub(super) fn sets_tolerance(&self) -> bool {
+        self.tolerated_count.is_some() || self.tolerated_percentage.is_some()
+    }
+
     /// How many items may fail.
-    fn tolerated(&self) -> u32 {
+    pub(super) fn tolerated(&self) -> u32 {
         let by_percentage = self.tolerated_percentage.map(|p| u32::try_from(u64::from(self.length) * u64::from(p) / 100).unwrap_or(u32::MAX));
         match (self.tolerated_count, by_percentage) {
             (Some(count), Some(share)) => count.min(share),

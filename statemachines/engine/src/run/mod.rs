@@ -66,6 +66,8 @@ pub struct Identity {
     pub machine: String,
     /// The role an execution assumes.
     pub role_arn: String,
+    /// What an Express execution has behind its name in its ARN.
+    pub express_run: Option<String>,
 }
 
 impl Default for Identity {
@@ -76,6 +78,7 @@ impl Default for Identity {
             account: "000000000000".to_owned(),
             machine: "StateMachine".to_owned(),
             role_arn: "arn:aws:iam::000000000000:role/StateMachine".to_owned(),
+            express_run: None,
         }
     }
 }
@@ -156,6 +159,8 @@ pub(crate) struct Run {
     pub(crate) dirty: BTreeMap<u64, Dirty>,
     pub(crate) scheduled: Vec<u64>,
     pub(crate) settled: Vec<String>,
+    /// A context object that stands for the one the run would make.
+    pub(crate) context_given: Option<Value>,
     ready: VecDeque<u64>,
     chance: Chance,
     now_ms: i64,
@@ -186,6 +191,7 @@ impl Run {
             dirty: BTreeMap::new(),
             scheduled: Vec::new(),
             settled: Vec::new(),
+            context_given: None,
             ready: VecDeque::from([ROOT]),
             chance: Chance::new(0),
             now_ms,
@@ -217,6 +223,7 @@ impl Run {
             dirty: BTreeMap::new(),
             scheduled: Vec::new(),
             settled: Vec::new(),
+            context_given: None,
             ready,
             chance: Chance::new(0),
             now_ms,

@@ -49,6 +49,11 @@ impl<'a> Resource<'a> {
         self.action.contains(".sync") || self.shows_token()
     }
 
+    /// How messages name the task.
+    pub(super) fn subject(&self) -> &'a str {
+        if self.family == Family::Service { self.service } else { self.arn }
+    }
+
     /// `TaskFailed`, `LambdaFunctionFailed`, `ActivityFailed`.
     pub(super) fn event(&self, what: Event) -> &'static str {
         match (self.family, what) {

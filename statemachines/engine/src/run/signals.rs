@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::frame::{Purpose, TaskPhase};
 use super::step::Flow;
-use super::{Dirty, Failure, Frame, Phase, Run, Status};
+use super::{Dirty, Failure, Frame, Phase, ROOT, Run, Status};
 use crate::history::Payload;
 
 /// A task that is to be run.
@@ -19,6 +19,8 @@ pub(crate) struct Call {
     pub(crate) token: Option<String>,
     pub(crate) attempt: u32,
     pub(crate) state: String,
+    /// It reads items or writes results of a Map.
+    pub(crate) is_for_map: bool,
 }
 
 /// Why a token was not accepted.
@@ -53,6 +55,7 @@ impl Run {
             input: Arc::clone(&task.input),
             token: task.token.clone(),
             attempt: task.attempt,
+            is_for_map: task.purpose != Purpose::Work,
             state: self.machine.state(frame.graph, frame.state).map(|s| s.name.to_string()).unwrap_or_default(),
         })
     }
@@ -201,6 +204,35 @@ impl Run {
         };
         self.settle(id, frame, flow);
         true
+    }
+
+    /// Gives the root state a result or an error in place of its work, for tests of one
+    /// state; `failed` iterations of a Map are held against what it tolerates. Gives the
+    /// failure that the state met, where it met one.
+    pub(crate) fn mock(&mut self, mocked: Result<Value, Failure>, failed: u32) -> Option<Failure> {
+        let mut frame = self.frames.remove(&ROOT)?;
+        let machine = self.machine.clone();
+        let state = machine.state(frame.graph, frame.state)?;
+        self.drop_children(ROOT);
+        self.budget = self.budget.max(1_000);
+        let mut failure = mocked.as_ref().err().cloned();
+        let flow = match (std::mem::take(&mut frame.phase), mocked) {
+            (Phase::Task(task), Ok(output)) if task.purpose == Purpose::Work => self.succeeded(ROOT, &mut frame, state, &task, Self::result_payload(output)),
+            (Phase::Task(task), Err(failure)) if task.purpose == Purpose::Work => self.failed(ROOT, &mut frame, state, &task, failure),
+            (Phase::Map(phase), Ok(_)) if phase.sets_tolerance() && failed > phase.tolerated() => {
+                let exceeded = Failure::threshold();
+                failure = Some(exceeded.clone());
+                self.map_run_failed(ROOT, &mut frame, state, exceeded)
+            }
+            (Phase::Map(_) | Phase::Task(_) | Phase::Parallel { .. }, Ok(output)) => self.complete(ROOT, &mut frame, state, Self::result_payload(output)),
+            (Phase::Map(_) | Phase::Task(_) | Phase::Parallel { .. }, Err(failure)) => self.fail(ROOT, &mut frame, state, failure),
+            (other, _) => {
+                frame.phase = other;
+                Flow::Parked
+            }
+        };
+        self.settle(ROOT, frame, flow);
+        failure
     }
 
     /// Stops the execution; false where it had ended.

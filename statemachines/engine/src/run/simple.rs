@@ -9,7 +9,7 @@ use super::step::Flow;
 use super::{Failure, Frame, Phase, Run};
 use crate::definition::{Amount, ChoiceRule, ChoiceTest, Language, State, Text, Wait};
 use crate::history::Payload;
-use crate::lang::{format_millis, parse_timestamp, parse_timestamp_strict};
+use crate::lang::{parse_timestamp, parse_timestamp_strict};
 
 /// The longest wait that AWS takes, in seconds.
 const MAX_WAIT_SECONDS: i64 = 99_999_999;
@@ -200,11 +200,6 @@ impl Run {
             Ok(failure) => Flow::Done(Err(failure)),
             Err(failure) => self.fail(0, frame, state, failure),
         }
-    }
-
-    /// What a Wait that is parked waits for, as text.
-    pub(crate) fn describe_wait(until_ms: i64) -> String {
-        format_millis(until_ms)
     }
 }
 

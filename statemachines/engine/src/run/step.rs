@@ -190,6 +190,8 @@ impl Run {
             break;
         }
         match state.kind {
+            // A state that could not even be evaluated ends the execution at once.
+            _ if failure.error.as_deref() == Some("States.Runtime") => {}
             Kind::Map(_) => frame.previous = self.emit(frame, frame.previous, "MapStateFailed", None),
             Kind::Parallel { .. } => frame.previous = self.emit(frame, frame.previous, "ParallelStateFailed", None),
             _ => {}

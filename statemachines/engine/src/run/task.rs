@@ -18,8 +18,8 @@ const TOKEN_END: &str = "=";
 impl Run {
     pub(super) fn schedule(&mut self, id: u64, frame: &mut Frame, state: &State, task: &Task) -> Result<Flow, Failure> {
         let resource = Resource::parse(&task.resource);
-        let token = resource.waits_for_token().then(|| self.new_token(id));
-        let shown_token = token.as_deref().filter(|_| resource.shows_token());
+        let token = (resource.waits_for_token() || resource.is_submitted()).then(|| self.new_token(id));
+        let shown_token = token.as_deref().filter(|_| resource.is_submitted());
         let input = self.work_input(frame, state, shown_token)?;
         let data = self.effective_input(frame, state)?;
         let timeout = self.seconds(frame, state, "TimeoutSeconds", task.timeout.as_ref(), &data)?;
@@ -42,7 +42,7 @@ impl Run {
             attempt,
             resource: task.resource.to_string(),
             input,
-            token,
+            token: token.filter(|_| resource.waits_for_token()),
             is_submitted: false,
             timeout_ms: timeout.map(after),
             heartbeat_seconds: heartbeat,
@@ -103,7 +103,7 @@ impl Run {
     pub(super) fn succeeded(&mut self, id: u64, frame: &mut Frame, state: &State, task: &TaskPhase, output: Payload) -> Flow {
         let resource = Resource::parse(&task.resource);
         if self.is_too_big(&output) {
-            return self.failed(id, frame, state, task, Self::too_big(&state.name));
+            return self.failed(id, frame, state, task, Self::too_big(resource.subject()));
         }
         if !task.is_submitted && task.token.is_none() && resource.is_submitted() {
             frame.previous = self.emit(frame, frame.previous, "TaskSubmitted", Some(resource.output(&Value::Null)));
