@@ -1,29 +1,37 @@
-//! Literals without which a rule cannot match, searched for in the raw text of an event.
+//! Literals without which a rule cannot match, searched for in the raw text of the top-level
+//! members it looks at. For the rules that name no event and no source.
 //!
 //! Sound only where the raw text spells literals as they are: see [`spells_plainly`].
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, MatchKind};
-use memchr::memmem;
+use std::collections::BTreeMap;
+
+use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+use memchr::{memchr, memchr_iter, memchr2_iter};
+use regex_syntax::hir::{Hir, HirKind};
 
 use super::matcher::{FieldTest, Link, Node, Test};
 use super::pattern::{Pattern, Shape};
+use super::scan::Head;
 
 /// Shorter literals are in nearly every event.
 const MIN_LENGTH: usize = 3;
+/// Up to so many literals are searched for one after the other.
+const FEW: usize = 6;
 
-/// Whether every ASCII character of a string value stands in this JSON as itself: no `\u`
-/// escape that may hide one, and no other letter that case-folding may turn into one.
-pub(super) fn spells_plainly(raw: &str) -> bool {
-    raw.is_ascii() && memmem::find(raw.as_bytes(), b"\\u").is_none()
+/// A top-level member, and a lower-case literal in its raw text, whatever its case; an empty
+/// literal: that the member is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Clue {
+    member: String,
+    literal: String,
 }
 
-/// Lower-case literals, one of which is in the raw text of every event the rule matches,
-/// whatever its case; `None`: there are none to rely on. Fields under `extra` are not in the
-/// raw text.
-pub(super) fn required(node: &Node, extra: &str) -> Option<Vec<String>> {
+/// Clues, one of which is in every event the rule matches; `None`: there are none to rely on.
+/// Members named `extra` are not in the raw text.
+pub(super) fn required(node: &Node, extra: &str) -> Option<Vec<Clue>> {
     match node {
         Node::All(nodes) => {
-            nodes.iter().filter_map(|n| required(n, extra)).max_by_key(|set| worth(set))
+            nodes.iter().filter_map(|n| required(n, extra)).max_by_key(|s| worth(s))
         }
         Node::Any(nodes) => {
             let mut all = Vec::new();
@@ -32,52 +40,79 @@ pub(super) fn required(node: &Node, extra: &str) -> Option<Vec<String>> {
             }
             Some(all)
         }
-        Node::Not(_) => None,
-        Node::Keywords(Link::Any, patterns) => patterns.iter().map(run_of).collect(),
-        Node::Keywords(Link::All, patterns) => {
-            let longest = patterns.iter().filter_map(run_of).max_by_key(String::len);
-            longest.map(|literal| vec![literal])
-        }
+        Node::Not(_) | Node::Keywords(..) => None,
+        Node::Field(field) if field.path.top_level_names().next() == Some(extra) => None,
         Node::Field(field) => {
-            if field.path.top_level_names().next() == Some(extra) {
-                return None;
-            }
-            match field.link {
-                Link::Any => field.tests.iter().map(|test| of_test(field, test)).collect(),
-                Link::All => {
-                    let each = field.tests.iter().filter_map(|test| of_test(field, test));
-                    each.max_by_key(String::len).map(|literal| vec![literal])
+            let literals = field.tests.iter().map(of_test);
+            let needs: Vec<Need> = match field.link {
+                Link::Any => literals.collect::<Option<_>>()?,
+                Link::All => vec![literals.flatten().max_by_key(Need::worth)?],
+            };
+            let members: Vec<&str> = field.path.top_level_names().collect();
+            let clue = |need: &Need, member: &str| Clue {
+                member: member.to_owned(),
+                literal: need.literal_in(member, field),
+            };
+            Some(needs.iter().flat_map(|n| members.iter().map(|m| clue(n, m))).collect())
+        }
+    }
+}
+
+/// What a test needs to pass.
+enum Need {
+    /// That the value's text holds this.
+    Text(String),
+    /// That the field is there.
+    Field,
+}
+
+impl Need {
+    fn worth(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Field => 0,
+        }
+    }
+
+    /// The literal in the text of the top-level member of this name.
+    fn literal_in(&self, member: &str, field: &FieldTest) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            // The member is the field itself.
+            Self::Field if field.path.as_str() == member => String::new(),
+            Self::Field => {
+                let name = field.path.last_part();
+                if name.len() < MIN_LENGTH || !name.chars().all(is_plain) {
+                    return String::new();
                 }
+                // The name may have more before it: a name with dots is found too.
+                format!("{}\"", name.to_ascii_lowercase())
             }
         }
     }
 }
 
 /// Rare literals are worth most: long ones, and few.
-fn worth(set: &[String]) -> (usize, usize) {
-    let shortest = set.iter().map(String::len).min().unwrap_or(usize::MAX);
-    (shortest, usize::MAX - set.len())
+fn worth(clues: &[Clue]) -> (usize, usize) {
+    let shortest = clues.iter().map(|c| c.literal.len()).min().unwrap_or(usize::MAX);
+    (shortest, usize::MAX - clues.len())
 }
 
-fn of_test(field: &FieldTest, test: &Test) -> Option<String> {
+fn of_test(test: &Test) -> Option<Need> {
     match test {
         Test::Null | Test::Exists(false) => None,
-        Test::Text(pattern) => exact(pattern).or_else(|| run_of(pattern)).or_else(|| key(field)),
+        Test::Text(pattern) => {
+            let literal = exact(pattern).or_else(|| longest_run(pattern));
+            Some(literal.map_or(Need::Field, Need::Text))
+        }
         Test::Exists(true)
         | Test::Number(_)
         | Test::Bool(_)
         | Test::Compare(..)
         | Test::Cidr(_)
         | Test::FieldRef(..)
-        | Test::Time(..) => key(field),
+        | Test::Time(..) => Some(Need::Field),
     }
-}
-
-/// The end of the member's name with its quote.
-fn key(field: &FieldTest) -> Option<String> {
-    let name = field.path.last_part();
-    (name.len() >= MIN_LENGTH && name.chars().all(is_plain))
-        .then(|| format!("{}\"", name.to_ascii_lowercase()))
 }
 
 /// A whole string value with its quotes; numbers and truth values may stand without.
@@ -92,20 +127,52 @@ fn exact(pattern: &Pattern) -> Option<String> {
 }
 
 /// The longest run of characters that JSON writes as they are.
-fn run_of(pattern: &Pattern) -> Option<String> {
-    let literal = pattern.longest_literal()?;
-    literal
-        .split(|c| !is_plain(c))
+fn longest_run(pattern: &Pattern) -> Option<String> {
+    let literals = match &pattern.shape {
+        Shape::Regex(regex) => regex_literals(regex.as_str()),
+        _ => pattern.longest_literal().into_iter().collect(),
+    };
+    literals
+        .iter()
+        .flat_map(|literal| literal.split(|c| !is_plain(c)))
         // An object is compared as compact JSON, where a value follows its colon directly.
-        .map(|run| run.trim_matches([':', ' ']))
+        .map(|run| run.trim_start_matches(':'))
         .filter(|run| run.len() >= MIN_LENGTH && run.chars().any(|c| !is_numeric(c)))
         .max_by_key(|run| run.len())
         .map(str::to_ascii_lowercase)
 }
 
-/// Neither escaped in JSON, nor part of its structure (except `:`, which see above).
+/// Texts that every match of the expression holds. Flags given outside the expression only
+/// change classes, never literals, except for the case, which is ignored here anyway.
+fn regex_literals(regex: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Ok(hir) = regex_syntax::parse(regex) {
+        collect_literals(&hir, &mut found);
+    }
+    found
+}
+
+fn collect_literals(hir: &Hir, found: &mut Vec<String>) {
+    match hir.kind() {
+        HirKind::Literal(literal) => found.extend(String::from_utf8(literal.0.to_vec()).ok()),
+        HirKind::Capture(capture) => collect_literals(&capture.sub, found),
+        HirKind::Repetition(repeated) if repeated.min > 0 => collect_literals(&repeated.sub, found),
+        HirKind::Concat(parts) => {
+            for part in parts {
+                collect_literals(part, found);
+            }
+        }
+        HirKind::Empty
+        | HirKind::Class(_)
+        | HirKind::Look(_)
+        | HirKind::Repetition(_)
+        | HirKind::Alternation(_) => {}
+    }
+}
+
+/// Neither escaped in JSON (`/` see below), nor part of its structure (except `:`, see above).
 fn is_plain(c: char) -> bool {
-    (c.is_ascii_graphic() || c == ' ') && !"\"\\/,{}[]".contains(c)
+    (c.is_ascii_graphic() || c == ' ') && !"\"\\,{}[]".contains(c)
 }
 
 /// Whether a number may hold it; numbers are not always printed as they were written.
@@ -113,44 +180,133 @@ fn is_numeric(c: char) -> bool {
     c.is_ascii_digit() || "+-.eE".contains(c)
 }
 
-/// Finds which rules' literals an event holds.
+/// Whether every plain character of a string value stands in this JSON as itself: no escape
+/// that may hide one, and no other letter that case-folding may turn into one.
+fn spells_plainly(raw: &str) -> bool {
+    let bytes = raw.as_bytes();
+    if !bytes.is_ascii() {
+        return false;
+    }
+    memchr(b'\\', bytes).is_none()
+        || memchr_iter(b'\\', bytes).all(|at| !matches!(bytes.get(at + 1), Some(b'u' | b'/')))
+}
+
+/// Finds the rules whose clues an event holds.
 #[derive(Debug, Default)]
 pub(super) struct Prefilter {
-    automaton: Option<AhoCorasick>,
-    /// Rules by literal.
+    members: Vec<(String, Guard)>,
+}
+
+/// The clues in one member.
+#[derive(Debug, Default)]
+struct Guard {
+    /// Rules that need the member only to be there.
+    present: Vec<u32>,
+    finder: Finder,
+    /// Rules by literal, in the order of the finder's.
     rules: Vec<Vec<u32>>,
 }
 
+#[derive(Debug)]
+enum Finder {
+    Few(Vec<Caseless>),
+    Many(AhoCorasick),
+}
+
+impl Default for Finder {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
 impl Prefilter {
-    pub(super) fn new(literals: Vec<(String, Vec<u32>)>) -> Result<Self, BuildError> {
-        let (texts, rules): (Vec<String>, Vec<Vec<u32>>) = literals.into_iter().unzip();
-        // Fast to search; worth its memory while the literals are few.
-        let kind = (texts.len() <= 200).then_some(AhoCorasickKind::DFA);
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(kind)
-            .build(texts)?;
-        Ok(Self { automaton: Some(automaton), rules })
+    pub(super) fn new(clues: impl Iterator<Item = (Clue, u32)>) -> Result<Self, BuildError> {
+        let mut sorted: BTreeMap<String, BTreeMap<String, Vec<u32>>> = BTreeMap::new();
+        for (clue, rule) in clues {
+            sorted.entry(clue.member).or_default().entry(clue.literal).or_default().push(rule);
+        }
+        let mut members = Vec::new();
+        for (member, mut literals) in sorted {
+            let present = literals.remove("").unwrap_or_default();
+            let (texts, rules): (Vec<String>, Vec<Vec<u32>>) = literals.into_iter().unzip();
+            let finder = if texts.len() <= FEW {
+                Finder::Few(texts.into_iter().map(Caseless::new).collect())
+            } else {
+                let builder = &mut AhoCorasick::builder();
+                builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard);
+                Finder::Many(builder.build(texts)?)
+            };
+            members.push((member, Guard { present, finder, rules }));
+        }
+        Ok(Self { members })
     }
 
-    /// Adds the rules whose literals are in `raw`, perhaps repeatedly.
-    pub(super) fn find(&self, raw: &str, found: &mut Vec<u32>) {
-        let Some(automaton) = self.automaton.as_ref().filter(|_| !self.rules.is_empty()) else {
-            return;
-        };
-        let mut last = None;
-        for hit in automaton.find_overlapping_iter(raw) {
-            if last == Some(hit.pattern()) {
-                continue;
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Adds the rules whose clues are in the event, perhaps repeatedly.
+    pub(super) fn find(&self, head: &Head<'_>, found: &mut Vec<u32>) {
+        for (member, guard) in &self.members {
+            if let Some(raw) = head.raw(member) {
+                guard.find(raw, found);
             }
-            last = Some(hit.pattern());
-            found.extend(self.rules.get(hit.pattern().as_usize()).into_iter().flatten());
         }
     }
+}
 
-    /// Adds every rule that is filed by a literal.
-    pub(super) fn all(&self, found: &mut Vec<u32>) {
-        found.extend(self.rules.iter().flatten());
+impl Guard {
+    fn find(&self, raw: &str, found: &mut Vec<u32>) {
+        found.extend(&self.present);
+        if !spells_plainly(raw) {
+            found.extend(self.rules.iter().flatten());
+            return;
+        }
+        match &self.finder {
+            Finder::Few(finders) => {
+                for (finder, rules) in finders.iter().zip(&self.rules) {
+                    if finder.is_in(raw.as_bytes()) {
+                        found.extend(rules);
+                    }
+                }
+            }
+            Finder::Many(automaton) => {
+                for hit in automaton.find_overlapping_iter(raw) {
+                    found.extend(self.rules.get(hit.pattern().as_usize()).into_iter().flatten());
+                }
+            }
+        }
+    }
+}
+
+/// A literal searched for by its rarest byte, whatever the case.
+#[derive(Debug)]
+struct Caseless {
+    literal: Vec<u8>,
+    /// Where the rarest byte stands, and that byte in both cases.
+    at: usize,
+    rare: (u8, u8),
+}
+
+impl Caseless {
+    /// `literal` is lower-case and not empty.
+    fn new(literal: String) -> Self {
+        /// Common bytes of CloudTrail records, the commonest first; all others are rarer.
+        const COMMON: &[u8] = b"\"eaistnro:lcud,m.p-hg1y02";
+        let commonness =
+            |b: u8| COMMON.iter().position(|c| *c == b).map_or(0, |p| COMMON.len() - p);
+        let literal = literal.into_bytes();
+        let rarest = literal.iter().copied().enumerate().min_by_key(|(_, b)| commonness(*b));
+        let (at, byte) = rarest.unwrap_or((0, 0));
+        Self { literal, at, rare: (byte, byte.to_ascii_uppercase()) }
+    }
+
+    fn is_in(&self, text: &[u8]) -> bool {
+        memchr2_iter(self.rare.0, self.rare.1, text).any(|found| {
+            found
+                .checked_sub(self.at)
+                .and_then(|from| text.get(from..from + self.literal.len()))
+                .is_some_and(|part| part.eq_ignore_ascii_case(&self.literal))
+        })
     }
 }

@@ -8,7 +8,7 @@ use super::correlation::CorrelationKind;
 use super::document::{Document, Logsource, Rule};
 use super::error::{Place, Problem, RuleError};
 use super::index::{demanded, members, needs};
-use super::prefilter::{Prefilter, required, spells_plainly};
+use super::prefilter::{Prefilter, required};
 use super::scan::{Head, Label, ScanError};
 use super::text::fold;
 
@@ -71,7 +71,7 @@ pub struct RuleSet {
     entries: Vec<Entry>,
     by_name: HashMap<String, Vec<u32>>,
     by_source: HashMap<String, Vec<u32>>,
-    by_literal: Prefilter,
+    by_clue: Prefilter,
     always: Vec<u32>,
     not_evaluated: Vec<NotEvaluated>,
 }
@@ -107,7 +107,7 @@ impl RuleSet {
     fn file(rules: impl Iterator<Item = Rule>, not_evaluated: Vec<NotEvaluated>) -> Self {
         let mut entries = Vec::new();
         let (mut by_name, mut by_source) = (HashMap::new(), HashMap::new());
-        let mut literals: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut clues = Vec::new();
         let mut always = Vec::new();
         for (id, rule) in (0_u32..).zip(rules) {
             let node = &rule.node;
@@ -117,21 +117,19 @@ impl RuleSet {
             } else if let Some(sources) = sources.clone() {
                 file_under(&mut by_source, sources, id);
             } else if let Some(required) = required(node, EXTRA) {
-                for literal in required {
-                    literals.entry(literal).or_default().push(id);
-                }
+                clues.extend(required.into_iter().map(|clue| (clue, id)));
             } else {
                 always.push(id);
             }
             let (needs_extra, members) = (needs(node, EXTRA), members(node));
             entries.push(Entry { rule, sources, needs_extra, members });
         }
-        let by_literal = Prefilter::new(literals.into_iter().collect()).unwrap_or_else(|_| {
+        let by_clue = Prefilter::new(clues.into_iter()).unwrap_or_else(|_| {
             // Too many literals for one automaton: correctness does not need it.
             always = (0..).take(entries.len()).collect();
             Prefilter::default()
         });
-        Self { entries, by_name, by_source, by_literal, always, not_evaluated }
+        Self { entries, by_name, by_source, by_clue, always, not_evaluated }
     }
 
     /// The rules, by key.
@@ -150,26 +148,24 @@ impl RuleSet {
     /// Where the event is no JSON object, or a part that a rule looks at cannot be read.
     pub fn matching(&self, raw: &str, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
         let head = Head::read(raw)?;
-        let mut candidates = Vec::new();
-        match (head.label("eventName"), head.label("eventSource")) {
-            (Label::Other, _) | (_, Label::Other) => candidates.extend(0..self.count()),
+        let candidates = match (head.label("eventName"), head.label("eventSource")) {
+            (Label::Other, _) | (_, Label::Other) => (0..self.count()).collect(),
             (name, source) => {
                 let text = |label: Label<'_>| match label {
                     Label::Text(text) => Some(fold(&text).into_owned()),
                     Label::Missing | Label::Other => None,
                 };
                 let (name, source) = (text(name), text(source));
-                self.candidates(name.as_deref(), source.as_deref(), raw, extra, &mut candidates);
+                let mut candidates = self.filed(name.as_deref(), source.as_deref());
+                self.by_clue.find(&head, &mut candidates);
+                self.settle(candidates, source.as_deref(), extra)
             }
-        }
-        if candidates.is_empty() {
-            return Ok(Vec::new());
-        }
+        };
         self.confirm(&head, &candidates, extra)
     }
 
-    /// As [`Self::matching`], for an event whose name and source were read already; then an
-    /// event that no rule can match is not parsed at all.
+    /// As [`Self::matching`], for an event whose name and source were read already; where no
+    /// rule asks for more, an event that none can match is not parsed at all.
     ///
     /// # Errors
     /// As [`Self::matching`].
@@ -180,12 +176,15 @@ impl RuleSet {
         raw: &str,
         extra: &Extra,
     ) -> Result<Vec<&Rule>, ScanError> {
-        let mut candidates = Vec::new();
-        self.candidates(Some(&fold(name)), Some(&fold(source)), raw, extra, &mut candidates);
-        if candidates.is_empty() {
+        let (name, source) = (fold(name), fold(source));
+        let mut candidates = self.filed(Some(&name), Some(&source));
+        if candidates.is_empty() && self.by_clue.is_empty() {
             return Ok(Vec::new());
         }
-        self.confirm(&Head::read(raw)?, &candidates, extra)
+        let head = Head::read(raw)?;
+        self.by_clue.find(&head, &mut candidates);
+        let candidates = self.settle(candidates, Some(&source), extra);
+        self.confirm(&head, &candidates, extra)
     }
 
     /// As [`Self::matching`], by asking every rule: what the index must agree with.
@@ -201,29 +200,22 @@ impl RuleSet {
         u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
     }
 
-    /// Every rule that could match, ascending.
-    fn candidates(
-        &self,
-        name: Option<&str>,
-        source: Option<&str>,
-        raw: &str,
-        extra: &Extra,
-        found: &mut Vec<u32>,
-    ) {
-        let filed = |map: &HashMap<String, Vec<u32>>, key: Option<&str>, into: &mut Vec<u32>| {
-            into.extend(key.and_then(|k| map.get(k)).into_iter().flatten());
+    /// The rules that are filed under the event's name or source, or under nothing.
+    fn filed(&self, name: Option<&str>, source: Option<&str>) -> Vec<u32> {
+        let under = |map: &HashMap<String, Vec<u32>>, key: Option<&str>| {
+            key.and_then(|k| map.get(k)).map(Vec::as_slice).unwrap_or_default().to_vec()
         };
-        filed(&self.by_name, name, found);
-        filed(&self.by_source, source, found);
-        if spells_plainly(raw) {
-            self.by_literal.find(raw, found);
-        } else {
-            self.by_literal.all(found);
-        }
+        let mut found = under(&self.by_name, name);
+        found.extend(under(&self.by_source, source));
         found.extend(&self.always);
-        found.sort_unstable();
-        found.dedup();
-        found.retain(|id| {
+        found
+    }
+
+    /// Sorts the candidates, and drops those whose source or extra is another.
+    fn settle(&self, mut candidates: Vec<u32>, source: Option<&str>, extra: &Extra) -> Vec<u32> {
+        candidates.sort_unstable();
+        candidates.dedup();
+        candidates.retain(|id| {
             self.entry(*id).is_some_and(|entry| {
                 let source_fits = match (&entry.sources, source) {
                     (None, _) => true,
@@ -233,6 +225,7 @@ impl RuleSet {
                 source_fits && (extra.0.is_some() || !entry.needs_extra)
             })
         });
+        candidates
     }
 
     fn entry(&self, id: u32) -> Option<&Entry> {
@@ -246,6 +239,9 @@ impl RuleSet {
         candidates: &[u32],
         extra: &Extra,
     ) -> Result<Vec<&Rule>, ScanError> {
+        if candidates.is_empty() {
+            return Ok(Vec::new());
+        }
         let entries: Vec<&Entry> = candidates.iter().filter_map(|id| self.entry(*id)).collect();
         let mut wanted = Some(BTreeSet::new());
         for entry in &entries {

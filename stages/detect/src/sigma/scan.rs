@@ -43,6 +43,11 @@ impl<'a> Head<'a> {
         self.members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
     }
 
+    /// The raw text of a member.
+    pub(super) fn raw(&self, name: &str) -> Option<&'a str> {
+        self.get(name).map(RawValue::get)
+    }
+
     pub(super) fn label(&self, name: &str) -> Label<'a> {
         let Some(raw) = self.get(name) else {
             return Label::Missing;
