@@ -55,7 +55,9 @@ fn definition_text(case: &Map<String, Value>) -> String {
 }
 
 fn validity(case: &Map<String, Value>) -> Value {
-    match Machine::parse(&definition_text(case)) {
+    let is_express = case.get("machine_type").and_then(Value::as_str) == Some("EXPRESS");
+    let parse = if is_express { Machine::parse_express } else { Machine::parse };
+    match parse(&definition_text(case)) {
         Ok(_) => json!({"valid": true}),
         Err(errors) => {
             let problems: Vec<_> = errors.problems.iter().map(|p| json!({"pointer": p.pointer, "message": p.message})).collect();

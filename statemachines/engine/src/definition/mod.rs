@@ -3,6 +3,7 @@
 mod fields;
 mod flow;
 mod parse;
+mod resource;
 mod retry;
 mod states;
 
@@ -13,6 +14,8 @@ use serde_json::Value;
 
 use crate::lang::{Expr, Rule, Template};
 use crate::path::{Path, ReferencePath};
+
+pub(crate) use resource::express_problems;
 
 pub use parse::{DefinitionErrors, Problem};
 

@@ -66,11 +66,24 @@ pub(super) struct Builder<'a> {
     pub(super) problems: &'a Problems,
     pub(super) graphs: Vec<Option<Graph>>,
     nesting: usize,
+    /// The language of the whole machine, which branches and Map processors start from.
+    pub(super) language: Language,
     /// Names of all states of the machine with where they are; AWS wants them unique.
     names: HashMap<String, String>,
 }
 
 impl Machine {
+    /// As [`Machine::parse`], for a machine of type Express, which can do less.
+    ///
+    /// # Errors
+    /// Every problem of the definition, each with its JSON Pointer.
+    pub fn parse_express(definition: &str) -> Result<Self, DefinitionErrors> {
+        let machine = Self::parse(definition)?;
+        let value: Value = serde_json::from_str(definition).unwrap_or_default();
+        let problems = super::express_problems(&value);
+        if problems.is_empty() { Ok(machine) } else { Err(DefinitionErrors { problems }) }
+    }
+
     /// Parses a definition, with its substitutions already applied.
     ///
     /// # Errors
@@ -125,7 +138,7 @@ fn read(definition: &str, problems: &Problems) -> Option<(Vec<Graph>, Option<i64
         _ => None,
     });
     let language = language(&fields, Language::JsonPath, true);
-    let mut builder = Builder { problems, graphs: Vec::new(), nesting: 0, names: HashMap::new() };
+    let mut builder = Builder { problems, graphs: Vec::new(), nesting: 0, language, names: HashMap::new() };
     builder.graph(map, "", language);
     let graphs: Option<Vec<Graph>> = builder.graphs.into_iter().collect();
     Some((graphs?, timeout))

@@ -7,28 +7,6 @@ use serde_json::Value;
 use super::fields::Fields;
 use super::{Catcher, Language, Retrier};
 
-/// The names that AWS reserves, all under `States.`.
-const RESERVED: [&str; 18] = [
-    "States.ALL",
-    "States.BranchFailed",
-    "States.DataLimitExceeded",
-    "States.ExceedToleratedFailureThreshold",
-    "States.HeartbeatTimeout",
-    "States.Http.Socket",
-    "States.IntrinsicFailure",
-    "States.ItemReaderFailed",
-    "States.NoChoiceMatched",
-    "States.ParameterPathFailure",
-    "States.Permissions",
-    "States.QueryEvaluationError",
-    "States.ResultPathMatchFailure",
-    "States.ResultWriterFailed",
-    "States.Runtime",
-    "States.TaskFailed",
-    "States.Timeout",
-    "States.InvalidPayload",
-];
-
 fn errors(fields: &Fields<'_>, is_last: bool, seen: &mut Vec<String>, is_retry: bool) -> Vec<String> {
     if !fields.has("ErrorEquals") {
         fields.report("", "`ErrorEquals` is missing");
@@ -40,11 +18,6 @@ fn errors(fields: &Fields<'_>, is_last: bool, seen: &mut Vec<String>, is_retry: 
     let names: Vec<String> = items.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect();
     if names.len() != items.len() {
         fields.report("ErrorEquals", "`ErrorEquals` holds error names only");
-    }
-    for name in &names {
-        if name.starts_with("States.") && !RESERVED.contains(&name.as_str()) {
-            fields.report("ErrorEquals", format!("`{name}` is no error of the language; names under `States.` are reserved"));
-        }
     }
     if names.iter().any(|n| n == "States.ALL") {
         if names.len() > 1 {

@@ -88,7 +88,7 @@ pub(super) fn state(
         "Wait" => wait(&fields, language).map(Kind::Wait),
         "Succeed" => Some(Kind::Succeed),
         "Fail" => Some(Kind::Fail { error: fields.computed_text("Error", language), cause: fields.computed_text("Cause", language) }),
-        "Parallel" => parallel(builder, &fields, language),
+        "Parallel" => parallel(builder, &fields),
         _ => map_state(builder, &fields, language).map(|map| Kind::Map(Box::new(map))),
     };
     let parameters = match (kind_name, language) {
@@ -160,8 +160,8 @@ fn next(fields: &Fields<'_>, targets: &Targets) -> Option<Option<u32>> {
 
 fn task(fields: &Fields<'_>, language: Language) -> Option<Task> {
     let resource = fields.required_text("Resource")?;
-    if !resource.starts_with("arn:") {
-        fields.report("Resource", format!("`{resource}` is no ARN"));
+    if let Err(reason) = super::resource::check(resource) {
+        fields.report("Resource", reason);
     }
     let timeout = fields.amount("TimeoutSeconds", language, 1, MAX_SECONDS);
     let heartbeat = fields.amount("HeartbeatSeconds", language, 1, MAX_SECONDS);
@@ -306,7 +306,7 @@ fn all_rules(rule: &Fields<'_>, field: &str, depth: usize) -> Option<Vec<Rule>> 
     rules.into_iter().collect()
 }
 
-fn parallel(builder: &mut Builder<'_>, fields: &Fields<'_>, language: Language) -> Option<Kind> {
+fn parallel(builder: &mut Builder<'_>, fields: &Fields<'_>) -> Option<Kind> {
     if !fields.has("Branches") {
         fields.report("", "`Branches` is missing");
     }
@@ -321,7 +321,8 @@ fn parallel(builder: &mut Builder<'_>, fields: &Fields<'_>, language: Language) 
             Value::Object(map) => {
                 let branch = Fields { map, pointer: &pointer, problems: fields.problems };
                 branch.only(&["Comment", "QueryLanguage", "StartAt", "States"], "a branch");
-                branches.push(builder.graph(map, &pointer, language));
+                let inner = super::parse::language(&branch, builder.language, true);
+                branches.push(builder.graph(map, &pointer, inner));
             }
             _ => fields.problems.add(pointer, "a branch is an object"),
         }
@@ -347,6 +348,7 @@ fn map_state(builder: &mut Builder<'_>, fields: &Fields<'_>, language: Language)
     let inner = Fields { map, pointer: &pointer, problems: fields.problems };
     inner.only(&["Comment", "ProcessorConfig", "QueryLanguage", "StartAt", "States"], "an `ItemProcessor`");
     let is_distributed = processor_mode(&inner, fields);
+    let inner_language = super::parse::language(&inner, builder.language, true);
     if fields.has("ItemSelector") && fields.has("Parameters") {
         fields.report("Parameters", "`ItemSelector` and `Parameters` are both given; keep `ItemSelector`");
     }
@@ -356,13 +358,8 @@ fn map_state(builder: &mut Builder<'_>, fields: &Fields<'_>, language: Language)
         Language::JsonPath => None,
         Language::Jsonata => fields.template("Items", language).map(Items::Jsonata),
     };
-    for field in ["ItemReader", "ItemBatcher", "ResultWriter", "ToleratedFailureCount", "ToleratedFailurePercentage", "Label"] {
-        if !is_distributed && fields.has(field) {
-            fields.report(field, format!("`{field}` needs `ProcessorConfig.Mode` to be `DISTRIBUTED`"));
-        }
-    }
     Some(MapSpec {
-        graph: builder.graph(map, &pointer, language),
+        graph: builder.graph(map, &pointer, inner_language),
         is_distributed,
         items,
         selector: fields.template(selector, language),

@@ -75,6 +75,22 @@ impl Function {
     }
 }
 
+impl Function {
+    /// Whether the literal `value` can be the argument `index`.
+    pub(super) fn check_literal(self, index: usize, value: &Value) -> Result<(), String> {
+        let fits = match (self, index) {
+            (Self::MathAdd | Self::MathRandom | Self::ArrayRange, _) | (Self::ArrayPartition | Self::ArrayGetItem, 1) => value.is_number(),
+            (Self::StringSplit | Self::Hash, 1) | (Self::StringToJson | Self::Base64Encode | Self::Base64Decode | Self::Format, 0) | (Self::StringSplit, 0) => {
+                value.is_string()
+            }
+            (Self::ArrayPartition | Self::ArrayGetItem | Self::ArrayContains | Self::ArrayLength | Self::ArrayUnique, 0) => false,
+            (Self::JsonMerge, 2) => value.is_boolean(),
+            _ => true,
+        };
+        if fits { Ok(()) } else { Err(format!("`States.{self:?}` does not take `{value}` there")) }
+    }
+}
+
 /// Calls `function`; the arity was checked when the call was parsed.
 pub(super) fn call(function: Function, arguments: Vec<Value>, chance: &Chance) -> Result<Value, String> {
     let mut arguments = arguments.into_iter();

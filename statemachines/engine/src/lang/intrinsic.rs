@@ -119,6 +119,11 @@ impl<'a> Parser<'a> {
             }
         }
         function.check_arity(arguments.len())?;
+        for (i, argument) in arguments.iter().enumerate() {
+            if let Argument::Literal(value) = argument {
+                function.check_literal(i, value)?;
+            }
+        }
         Ok(Intrinsic { function, arguments })
     }
 
