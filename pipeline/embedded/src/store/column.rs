@@ -1,0 +1,69 @@
+//! Values of the domain to and from columns.
+
+use aisaws_core::canonical::Digest;
+use aisaws_core::event::Event;
+use aisaws_core::id::{EventId, IncidentId};
+use aisaws_core::source::cloudtrail;
+use jiff::Timestamp;
+use rusqlite::Row;
+use rusqlite::types::Type;
+use serde::Serialize;
+use serde::de::value::Error as PlainError;
+use serde::de::{Deserialize as _, DeserializeOwned, IntoDeserializer as _};
+
+/// Number of the only source so far.
+pub(super) const CLOUDTRAIL: i64 = 0;
+
+/// A time as the store sorts it: nanoseconds since 1970, what lies beyond cut to the range.
+pub(super) fn nanos(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanosecond()).unwrap_or(if time < Timestamp::UNIX_EPOCH {
+        i64::MIN
+    } else {
+        i64::MAX
+    })
+}
+
+/// A value as JSON text.
+pub(crate) fn to_json(value: &impl Serialize) -> Result<String, rusqlite::Error> {
+    serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
+}
+
+/// The value behind a column of JSON text.
+pub(crate) fn json<T: DeserializeOwned>(row: &Row<'_>, index: usize) -> Result<T, rusqlite::Error> {
+    let text = row.get_ref(index)?.as_str()?;
+    serde_json::from_str(text).map_err(|e| unreadable(index, e))
+}
+
+/// A digest.
+pub(crate) fn digest(row: &Row<'_>, index: usize) -> Result<Digest, rusqlite::Error> {
+    let text: String = row.get(index)?;
+    Digest::deserialize(text.into_deserializer()).map_err(|e: PlainError| unreadable(index, e))
+}
+
+/// An RFC 3339 time, exact to the nanosecond.
+pub(super) fn time(row: &Row<'_>, index: usize) -> Result<Timestamp, rusqlite::Error> {
+    row.get_ref(index)?.as_str()?.parse().map_err(|e: jiff::Error| unreadable(index, e))
+}
+
+/// An incident's id.
+pub(super) fn incident(row: &Row<'_>, index: usize) -> Result<IncidentId, rusqlite::Error> {
+    IncidentId::parse(row.get_ref(index)?.as_str()?).map_err(|e| unreadable(index, e))
+}
+
+/// The event of the two columns `id, raw` from `index` on.
+pub(crate) fn event(row: &Row<'_>, index: usize) -> Result<Event, rusqlite::Error> {
+    let id = row.get_ref(index)?.as_str()?;
+    let raw = row.get_ref(index + 1)?.as_str()?;
+    let mut event = cloudtrail::parse(raw).map_err(|e| unreadable(index + 1, e))?;
+    if event.id.as_str() != id {
+        event.id = EventId::new(id);
+    }
+    Ok(event)
+}
+
+fn unreadable(
+    index: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
+}

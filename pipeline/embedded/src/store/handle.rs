@@ -1,0 +1,57 @@
+//! The handle, and how the database's errors become the ports' errors.
+
+use std::path::Path;
+
+use aisaws_core::port::StoreError;
+use aisaws_sqlite::{Db, DbError};
+use rusqlite::{Connection, Transaction};
+
+/// Version of `schema.sql`; a file of a later one is refused.
+const SCHEMA_VERSION: u32 = 1;
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// One SQLite file that keeps events, incidents, questions and states; clones are the same store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+}
+
+impl Store {
+    /// Opens or creates the file. Its folder must exist.
+    ///
+    /// # Errors
+    /// [`DbError::Open`] where it cannot be opened or is something else,
+    /// [`DbError::Newer`] where a later program wrote it.
+    pub fn open(path: &Path) -> Result<Self, DbError> {
+        Ok(Self { db: Db::open_version(path, SCHEMA_VERSION, &[SCHEMA, aisaws_engine::SCHEMA])? })
+    }
+
+    /// The database below, for others who keep their tables in the same file.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub(crate) async fn write<T, F>(&self, action: &'static str, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
+    {
+        self.db.write(job).await.map_err(|e| store_error(action, e))
+    }
+
+    pub(crate) async fn read<T, F>(&self, action: &'static str, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    {
+        self.db.read(query).await.map_err(|e| store_error(action, e))
+    }
+}
+
+fn store_error(action: &'static str, error: DbError) -> StoreError {
+    if error.is_transient() {
+        StoreError::Unavailable { action, source: Box::new(error) }
+    } else {
+        StoreError::Corrupt { action, source: Box::new(error) }
+    }
+}
