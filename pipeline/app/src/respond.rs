@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use aisaws_core::handoff::Detected;
 use aisaws_core::id::IncidentId;
 use aisaws_core::port::{Ports, StoreError};
 use futures::StreamExt;
+use jiff::Timestamp;
 
+use crate::approve::deliver;
 use crate::input::Input;
 use crate::intake::{Examiner, IntakeError, Tally, take_in};
 use crate::network::KnownNetworks;
@@ -73,7 +76,7 @@ impl Responder {
     /// [`RespondError::Store`].
     pub async fn respond(&self, tally: Tally) -> Result<Run, RespondError> {
         let ports = &self.ports;
-        ports.orchestrator.resume().await?;
+        let left = ports.orchestrator.unfinished().await?;
         let opened = open_pending(
             ports.incidents.as_ref(),
             ports.account.as_ref(),
@@ -82,15 +85,11 @@ impl Responder {
             ports.clock.as_ref(),
         )
         .await?;
-        let mut chains: BTreeMap<String, Vec<IncidentId>> = BTreeMap::new();
-        for detected in opened {
-            let chain = chains.entry(detected.resource.key()).or_default();
-            if !chain.contains(&detected.incident) {
-                chain.push(detected.incident);
-            }
-        }
+        let chains = self.chains(left, opened).await?;
         let mut running = futures::stream::iter(chains.into_values().map(|chain| async move {
-            for incident in chain {
+            for (_, incident) in chain {
+                // Also brings a vote that was cast while no process could deliver it.
+                deliver(ports, incident).await?;
                 ports.orchestrator.drive(incident).await?;
             }
             Ok::<(), StoreError>(())
@@ -101,5 +100,26 @@ impl Responder {
         }
         let ids = ports.incidents.of_events(&tally.hit_events).await?;
         Ok(Run { tally, incidents: ids.into_iter().collect() })
+    }
+
+    /// Incidents to run, by resource and in the order of their events: what an interrupted run
+    /// left comes in its old place, so that it ends as it would have.
+    async fn chains(
+        &self,
+        left: Vec<IncidentId>,
+        opened: Vec<Detected>,
+    ) -> Result<BTreeMap<String, BTreeSet<(Timestamp, IncidentId)>>, StoreError> {
+        let mut chains: BTreeMap<String, BTreeSet<(Timestamp, IncidentId)>> = BTreeMap::new();
+        let mut add = |detected: &Detected| {
+            let chain = chains.entry(detected.resource.key()).or_default();
+            chain.insert((detected.time, detected.incident));
+        };
+        for id in left {
+            if let Some(incident) = self.ports.incidents.get(id).await? {
+                add(&incident.detected);
+            }
+        }
+        opened.iter().for_each(add);
+        Ok(chains)
     }
 }

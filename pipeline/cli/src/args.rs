@@ -8,7 +8,9 @@ use jiff::Timestamp;
 /// Self-healing security for AWS accounts: detect, score, decide, repair, verify, alert.
 #[derive(Debug, Parser)]
 #[command(name = "aisaws", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done; 1 something waits for a human or failed; 2 bad usage or input; 3 could not run.")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 something waits for a human or failed; 2 bad usage or input; 3 could not run."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -12,13 +12,14 @@ use aisaws_app::watch::Observer;
 use aisaws_core::id::IncidentId;
 use aisaws_core::port::{Channel, Incidents, Ports};
 use aisaws_decide::Policy;
-use aisaws_detect::Rules;
+use aisaws_detect::Detect;
 use aisaws_embedded::{Embedded, FileChannel, Settings, WebhookChannel};
 use aisaws_score::Weights;
 use anyhow::Context as _;
 
 use crate::Usage;
 use crate::args::{Format, Global};
+use crate::rules;
 
 /// The configuration in force and the format of results.
 pub(crate) struct Context {
@@ -102,9 +103,8 @@ impl Context {
     }
 
     /// The built-in rules and those of the configured folders.
-    pub(crate) fn rules(&self) -> anyhow::Result<Rules> {
-        let networks = self.config.network.known.clone();
-        Rules::load(&self.config.detect.rules, networks).map_err(|e| Usage(e.to_string()).into())
+    pub(crate) fn rules(&self) -> anyhow::Result<Detect> {
+        rules::load(&self.config.detect.rules, self.config.network.known.clone())
     }
 
     /// The responder over these ports.
@@ -140,7 +140,10 @@ fn own_or(path: &Path, built_in: &str) -> anyhow::Result<String> {
 }
 
 /// Finds the incident whose id begins so; users need not type it whole.
-pub(crate) async fn find_incident(incidents: &dyn Incidents, text: &str) -> anyhow::Result<IncidentId> {
+pub(crate) async fn find_incident(
+    incidents: &dyn Incidents,
+    text: &str,
+) -> anyhow::Result<IncidentId> {
     if let Ok(id) = IncidentId::parse(text) {
         return match incidents.get(id).await? {
             Some(_) => Ok(id),
@@ -159,7 +162,11 @@ pub(crate) async fn find_incident(incidents: &dyn Incidents, text: &str) -> anyh
     match found.as_slice() {
         [id] => Ok(*id),
         [] => Err(not_there(text)),
-        _ => Err(Usage(format!("{} incidents begin with `{text}`; give more of the id", found.len())).into()),
+        _ => Err(Usage(format!(
+            "{} incidents begin with `{text}`; give more of the id",
+            found.len()
+        ))
+        .into()),
     }
 }
 

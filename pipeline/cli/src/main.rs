@@ -5,6 +5,7 @@ mod commands;
 mod context;
 mod output;
 mod render;
+mod rules;
 
 use std::process::ExitCode;
 

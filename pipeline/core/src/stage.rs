@@ -16,8 +16,6 @@ pub struct Cx<'a> {
     pub clock: &'a dyn Clock,
     /// Names the step; a repeated attempt has the same. Writes derive their idempotency from it.
     pub key: &'a str,
-    /// The token with which an answer comes back, where the step waits for one.
-    pub token: Option<&'a str>,
 }
 
 impl std::fmt::Debug for Cx<'_> {

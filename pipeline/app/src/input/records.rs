@@ -45,8 +45,10 @@ pub fn read_records(
         sink(place.dead(format!("the input could not be read: {e}"), ""));
         return Ok(());
     }
-    let second_line_starts_anew =
-        reader.fill_buf().is_ok_and(|rest| matches!(rest.first(), Some(b'{' | b'[') | None));
+    // A cut record in the first line is followed by the next record; an array that goes over
+    // lines is not one.
+    let second_line_starts_anew = !buffer.trim_ascii_start().starts_with(b"[")
+        && reader.fill_buf().is_ok_and(|rest| matches!(rest.first(), Some(b'{') | None));
     if !stands_for_itself(&buffer) && !second_line_starts_anew {
         return read_document(reader.as_mut(), buffer, &place, sink, progress);
     }

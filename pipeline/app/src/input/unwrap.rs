@@ -106,6 +106,13 @@ fn elements(bytes: &[u8], from: usize, pieces: &mut Vec<Piece>) -> usize {
             }
         }
     }
+    // The end came before the bracket: where no record says so already, the list does.
+    let is_told =
+        pieces.last().is_some_and(|p| matches!(p, Piece::Broken(s, _) if s.end == bytes.len()));
+    if !is_told {
+        let reason = "the list of records is cut off".to_owned();
+        pieces.push(Piece::Broken(bytes.len()..bytes.len(), reason));
+    }
     bytes.len()
 }
 
@@ -210,7 +217,7 @@ mod tests {
             let mut end = 0;
             for piece in split(&text) {
                 let (Piece::Object(span) | Piece::Broken(span, _)) = piece;
-                prop_assert!(span.start >= end && span.end <= text.len() && !span.is_empty());
+                prop_assert!(span.start >= end && span.start <= span.end && span.end <= text.len());
                 end = span.end;
             }
         }

@@ -74,13 +74,17 @@ async fn vote(
     let ports = embedded.ports();
     let id = find_incident(ports.incidents.as_ref(), &args.id).await?;
     let Some(standing) = ports.approvals.standing(id).await? else {
-        return Err(Usage(format!("nothing is asked about incident `{id}`; see `aisaws approval list`")).into());
+        return Err(Usage(format!(
+            "nothing is asked about incident `{id}`; see `aisaws approval list`"
+        ))
+        .into());
     };
     let digest = standing.question.digest;
     if let Some(wanted) = &args.digest
         && (wanted.is_empty() || !digest.as_str().starts_with(wanted.as_str()))
     {
-        let message = format!("the plan is now {}, not `{wanted}`; look at it again", digest.short());
+        let message =
+            format!("the plan is now {}, not `{wanted}`; look at it again", digest.short());
         return Err(Usage(message).into());
     }
     show_plan(ports, id, &digest).await?;
@@ -121,7 +125,9 @@ fn outcome(cast: Cast) -> (bool, &'static str) {
 async fn show_plan(ports: &Ports, id: IncidentId, digest: &Digest) -> anyhow::Result<()> {
     let links = ports.incidents.ledger(id).await?;
     let plan = links.iter().rev().find_map(|link| match &link.entry {
-        Entry::Prepared { digest: d, findings, patch, .. } if d == digest => Some((findings, patch)),
+        Entry::Prepared { digest: d, findings, patch, .. } if d == digest => {
+            Some((findings, patch))
+        }
         _ => None,
     });
     output::note(&format!("plan {digest}"));

@@ -27,7 +27,10 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Ended> 
             context.weights()?;
             context.policy()?;
             let rules = context.rules()?;
-            output::line(&format!("the configuration is usable; {} rules are loaded", rules.infos().len()));
+            output::line(&format!(
+                "the configuration is usable; {} rules are loaded",
+                rules.rules().count()
+            ));
         }
         Command::Init { policy: true, .. } => output::line(aisaws_decide::DEFAULT.trim_end()),
         Command::Init { weights: true, .. } => output::line(aisaws_score::DEFAULT.trim_end()),
@@ -35,9 +38,15 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Ended> 
             let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
             let written = file.and_then(|mut file| file.write_all(DEFAULT.as_bytes()));
             written.map_err(|e| {
-                Usage(format!("`{}` could not be written: {e}; an existing file is left as it is", path.display()))
+                Usage(format!(
+                    "`{}` could not be written: {e}; an existing file is left as it is",
+                    path.display()
+                ))
             })?;
-            output::line(&format!("wrote {}; use it with --config {0} or AISAWS_CONFIG", path.display()));
+            output::line(&format!(
+                "wrote {}; use it with --config {0} or AISAWS_CONFIG",
+                path.display()
+            ));
         }
     }
     Ok(Ended::Done)

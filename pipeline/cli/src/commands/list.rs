@@ -30,7 +30,12 @@ pub(crate) fn controls(context: &Context) -> anyhow::Result<Ended> {
         }
         Format::Text => {
             let rows = metas.map(|m| {
-                [m.id.to_string(), m.resource_type.to_string(), m.max_autonomy.to_string(), m.title.to_string()]
+                [
+                    m.id.to_string(),
+                    m.resource_type.to_string(),
+                    m.max_autonomy.to_string(),
+                    m.title.to_string(),
+                ]
             });
             output::line(&table(["control", "resource", "at most", "finds"], rows));
         }
@@ -40,14 +45,14 @@ pub(crate) fn controls(context: &Context) -> anyhow::Result<Ended> {
 
 pub(crate) fn rules(context: &Context) -> anyhow::Result<Ended> {
     let rules = context.rules()?;
-    let infos = rules.infos();
+    let infos = crate::rules::infos(&rules);
     match context.format {
         Format::Json => output::json(&infos)?,
         Format::Text => {
             let rows = infos.iter().map(|r| {
                 [
                     r.id.to_string(),
-                    format!("{:?}", r.level).to_lowercase(),
+                    r.level.clone(),
                     r.controls.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
                     r.title.clone(),
                 ]

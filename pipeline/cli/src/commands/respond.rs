@@ -9,12 +9,12 @@ use aisaws_app::watch::Observer;
 use aisaws_embedded::Embedded;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::Ended;
 use crate::args::Format;
 use crate::context::Context;
 use crate::output::{bold, json, line, note};
 use crate::render::incident::{decision_word, status_word};
 use crate::render::table::table;
-use crate::Ended;
 
 /// Incidents shown in a table; more are counted and listed by `incident list`.
 const SHOWN: usize = 50;
@@ -41,7 +41,9 @@ pub(crate) async fn respond(
     let reading = bar.clone();
     let tally = responder.take_in(inputs, move |bytes| reading.inc(bytes as u64)).await?;
     bar.finish_and_clear();
-    let _lock = embedded.lock(|| note("another process is responding on this store; waiting for it")).await?;
+    let _lock = embedded
+        .lock(|| note("another process is responding on this store; waiting for it"))
+        .await?;
     let run = responder.respond(tally).await?;
     Ok(report::run(embedded.ports().incidents.as_ref(), &run).await?)
 }
@@ -104,7 +106,11 @@ pub(crate) fn print(report: &Report) {
     for status in aisaws_core::status::Status::ALL {
         let count = totals.incidents.by_status.get(status.as_str()).copied().unwrap_or(0);
         if count > 0 {
-            line(&format!("    {} {count:>width$}", status_word(status), width = 30 - status.as_str().len()));
+            line(&format!(
+                "    {} {count:>width$}",
+                status_word(status),
+                width = 30 - status.as_str().len()
+            ));
         }
     }
 }

@@ -44,9 +44,14 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
                 "first_broken": broken.first(), "broken": broken,
             }))?,
             Format::Text => match broken.first() {
-                None => output::line(&format!("the ledger holds: {chains} chains, {links_seen} links")),
+                None => {
+                    output::line(&format!("the ledger holds: {chains} chains, {links_seen} links"))
+                }
                 Some(first) => {
-                    output::line(&format!("the ledger is broken in {} of {chains} chains; first: {first}", broken.len()));
+                    output::line(&format!(
+                        "the ledger is broken in {} of {chains} chains; first: {first}",
+                        broken.len()
+                    ));
                 }
             },
         }

@@ -86,7 +86,9 @@ fn entry(link: &Link) -> Vec<String> {
         Entry::Prepared { digest, findings, patch, snapshot, .. } => {
             let mut lines = vec![head("prepared", format!("plan {}", digest.short()))];
             lines.extend(
-                findings.iter().map(|f| sub(format!("{}: {}", data(f.control.as_str()), data(&f.message)))),
+                findings
+                    .iter()
+                    .map(|f| sub(format!("{}: {}", data(f.control.as_str()), data(&f.message)))),
             );
             lines.extend(diff(patch).into_iter().map(sub));
             lines.push(sub(dim(&format!("snapshot of the state before: {}", snapshot.short()))));
@@ -120,7 +122,9 @@ fn entry(link: &Link) -> Vec<String> {
             } else {
                 "the read-back does not show the repair".to_owned()
             };
-            std::iter::once(head("read back", what)).chain(problems.iter().map(|p| sub(data(p)))).collect()
+            std::iter::once(head("read back", what))
+                .chain(problems.iter().map(|p| sub(data(p))))
+                .collect()
         }
         Entry::RolledBack { digest, calls, left } => {
             std::iter::once(head("rolled back", format!("plan {}", digest.short())))
@@ -166,10 +170,16 @@ pub(crate) fn diff(patch: &Value) -> Vec<String> {
                     && tested_path == path
                     && (kind == "replace" || kind == "remove")
                 {
-                    lines.push(styled(&format!("- {} {}", data(path), data(&old.to_string())), Style::new().red()));
+                    lines.push(styled(
+                        &format!("- {} {}", data(path), data(&old.to_string())),
+                        Style::new().red(),
+                    ));
                 }
                 if kind != "remove" {
-                    lines.push(styled(&format!("+ {} {}", data(path), data(&value.to_string())), Style::new().green()));
+                    lines.push(styled(
+                        &format!("+ {} {}", data(path), data(&value.to_string())),
+                        Style::new().green(),
+                    ));
                 }
             }
         }

@@ -49,8 +49,12 @@ fn step(entry: &Entry) -> (&'static str, String) {
             ("Prepare", format!("plan {} {}", digest.short(), dim(&findings.join("; "))))
         }
         Entry::ApprovalAsked { .. } => ("AskHuman", "waits for a human".to_owned()),
-        Entry::Voted { vote: Vote::Grant, by, .. } => ("AskHuman", format!("granted by {}", data(by))),
-        Entry::Voted { vote: Vote::Deny, by, .. } => ("AskHuman", format!("denied by {}", data(by))),
+        Entry::Voted { vote: Vote::Grant, by, .. } => {
+            ("AskHuman", format!("granted by {}", data(by)))
+        }
+        Entry::Voted { vote: Vote::Deny, by, .. } => {
+            ("AskHuman", format!("denied by {}", data(by)))
+        }
         Entry::Expired { .. } => ("AskHuman", "nobody answered in time".to_owned()),
         Entry::Remediated { calls, .. } => {
             let calls: Vec<_> = calls.iter().map(|c| data(&c.action)).collect();

@@ -14,9 +14,9 @@ pub trait Orchestrator: Send + Sync {
     /// Returns when the execution has ended or waits for a human. Where executions run
     /// elsewhere (Step Functions) there is nothing to do.
     async fn drive(&self, incident: IncidentId) -> Result<(), StoreError>;
-    /// Carries on executions that a stopped process left behind, and lapses questions whose
-    /// time is over.
-    async fn resume(&self) -> Result<(), StoreError>;
+    /// Incidents whose executions have not ended, waiting ones included; what a stopped
+    /// process left is among them.
+    async fn unfinished(&self) -> Result<Vec<IncidentId>, StoreError>;
     /// Brings a human's answer to the execution that waits for it. A token that was used
     /// or has lapsed is ignored.
     async fn answer(&self, token: &str, ballot: &Ballot) -> Result<(), StoreError>;

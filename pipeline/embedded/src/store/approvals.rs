@@ -96,10 +96,7 @@ fn cast(
     Ok(Cast::Counted)
 }
 
-fn standing(
-    db: &Connection,
-    incident: IncidentId,
-) -> Result<Option<Standing>, rusqlite::Error> {
+fn standing(db: &Connection, incident: IncidentId) -> Result<Option<Standing>, rusqlite::Error> {
     db.prepare_cached(
         "select incident, digest, token, asked, expires, vote, voter, voted \
          from question where incident = ?1",

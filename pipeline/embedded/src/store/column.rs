@@ -15,7 +15,7 @@ use serde::de::{Deserialize as _, DeserializeOwned, IntoDeserializer as _};
 pub(super) const CLOUDTRAIL: i64 = 0;
 
 /// A time as the store sorts it: nanoseconds since 1970, what lies beyond cut to the range.
-pub(super) fn nanos(time: Timestamp) -> i64 {
+pub(crate) fn nanos(time: Timestamp) -> i64 {
     i64::try_from(time.as_nanosecond()).unwrap_or(if time < Timestamp::UNIX_EPOCH {
         i64::MIN
     } else {

@@ -65,16 +65,8 @@ impl Events for Store {
     }
 
     async fn touching(&self, resource: &ResourceRef) -> Result<Vec<Event>, StoreError> {
-        let key = resource.key();
-        self.read("list the events of a resource", move |db| {
-            db.prepare_cached(
-                "select e.id, e.raw from touch t join event e on e.seq = t.seq \
-                 where t.resource = ?1 order by t.time, e.id, e.seq",
-            )?
-            .query_map([key], |row| event(row, 0))?
-            .collect()
-        })
-        .await
+        let resource = resource.clone();
+        self.read("list the events of a resource", move |db| touching(db, &resource)).await
     }
 
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
@@ -203,4 +195,17 @@ mod tests {
         let plan = plan(&sql, values);
         assert!(plan.contains("event_by_id"), "{plan}");
     }
+}
+
+/// Events that changed the resource, in order of time then id.
+pub(crate) fn touching(
+    db: &Connection,
+    resource: &ResourceRef,
+) -> Result<Vec<Event>, rusqlite::Error> {
+    db.prepare_cached(
+        "select e.id, e.raw from touch t join event e on e.seq = t.seq \
+         where t.resource = ?1 order by t.time, e.id, e.seq",
+    )?
+    .query_map([resource.key()], |row| event(row, 0))?
+    .collect()
 }

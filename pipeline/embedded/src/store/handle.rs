@@ -23,7 +23,13 @@ impl Store {
     /// [`DbError::Open`] where it cannot be opened or is something else,
     /// [`DbError::Newer`] where a later program wrote it.
     pub fn open(path: &Path) -> Result<Self, DbError> {
-        Ok(Self { db: Db::open_version(path, SCHEMA_VERSION, &[SCHEMA, aisaws_engine::SCHEMA])? })
+        Ok(Self {
+            db: Db::open_version(
+                path,
+                SCHEMA_VERSION,
+                &[SCHEMA, crate::twin::SCHEMA, aisaws_engine::SCHEMA],
+            )?,
+        })
     }
 
     /// The database below, for others who keep their tables in the same file.

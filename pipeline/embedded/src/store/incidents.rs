@@ -43,9 +43,8 @@ impl Incidents for Store {
         after: Option<(Timestamp, IncidentId)>,
         limit: u32,
     ) -> Result<Vec<Incident>, StoreError> {
-        let (time, id) = after.map_or((i64::MIN, String::new()), |(time, id)| {
-            (nanos(time), id.to_string())
-        });
+        let (time, id) =
+            after.map_or((i64::MIN, String::new()), |(time, id)| (nanos(time), id.to_string()));
         self.read("list incidents", move |db| {
             db.prepare_cached(
                 "select id, detected from incident where (time, id) > (?1, ?2) \
@@ -162,8 +161,7 @@ fn open(
     let Incident { detected, events } = incident;
     let id = detected.incident;
     let id_text = id.to_string();
-    let is_there =
-        tx.prepare_cached("select 1 from incident where id = ?1")?.exists([&id_text])?;
+    let is_there = tx.prepare_cached("select 1 from incident where id = ?1")?.exists([&id_text])?;
     if !is_there {
         let (time, resource) = (nanos(detected.time), detected.resource.key());
         let record = to_json(&detected)?;
@@ -172,7 +170,14 @@ fn open(
             "insert into incident (id, time, resource, detected, links, head) \
              values (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .execute(params![id_text, time, resource, record, first.seq, first.hash.as_str()])?;
+        .execute(params![
+            id_text,
+            time,
+            resource,
+            record,
+            first.seq,
+            first.hash.as_str()
+        ])?;
         ledger::insert(tx, &id_text, &first)?;
     }
     let mut belongs = tx.prepare_cached(

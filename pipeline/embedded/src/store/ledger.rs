@@ -32,9 +32,8 @@ pub(super) fn append(
     }
     let link = chain(id, Some((links, hash)), key, entry, at)?;
     insert(tx, &incident, &link)?;
-    tx.prepare_cached("update incident set links = ?2, head = ?3 where id = ?1")?.execute(
-        params![incident, link.seq, link.hash.as_str()],
-    )?;
+    tx.prepare_cached("update incident set links = ?2, head = ?3 where id = ?1")?
+        .execute(params![incident, link.seq, link.hash.as_str()])?;
     if matches!(link.entry, Entry::Remediated { .. }) {
         tx.prepare_cached(
             "insert into write_made (resource, at, incident, seq) values (?1, ?2, ?3, ?4)",

@@ -14,4 +14,6 @@ mod intake;
 mod ledger;
 mod snapshots;
 
+pub(crate) use column::nanos;
+pub(crate) use events::touching;
 pub use handle::Store;

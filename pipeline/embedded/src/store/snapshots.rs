@@ -71,7 +71,9 @@ impl Snapshots for Store {
 }
 
 fn keep(tx: &Transaction<'_>, digest: &Digest, content: &str) -> Result<(), rusqlite::Error> {
-    tx.prepare_cached("insert into state (digest, content) values (?1, ?2) on conflict do nothing")?
-        .execute([digest.as_str(), content])?;
+    tx.prepare_cached(
+        "insert into state (digest, content) values (?1, ?2) on conflict do nothing",
+    )?
+    .execute([digest.as_str(), content])?;
     Ok(())
 }

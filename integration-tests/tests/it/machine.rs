@@ -1,0 +1,98 @@
+//! The state machine and the code agree on names.
+
+use std::collections::BTreeSet;
+
+use aisaws_core::fault::Fault;
+use aisaws_core::stage::{Chain, Stage};
+use aisaws_statemachines::{RESPOND, placeholders};
+use serde_json::Value;
+
+fn definition() -> Value {
+    serde_json::from_str(RESPOND).unwrap()
+}
+
+fn states() -> Vec<(String, Value)> {
+    definition()["States"].as_object().unwrap().iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+#[test]
+fn retry_and_catch_name_faults_that_exist() {
+    let mut named = BTreeSet::new();
+    for (_, state) in states() {
+        for list in ["Retry", "Catch"] {
+            for rule in state[list].as_array().into_iter().flatten() {
+                for name in rule["ErrorEquals"].as_array().unwrap() {
+                    named.insert(name.as_str().unwrap().to_owned());
+                }
+            }
+        }
+    }
+    let ours: Vec<_> = named.iter().filter(|n| !n.starts_with("States.")).collect();
+    assert!(!ours.is_empty());
+    for name in ours {
+        assert!(Fault::from_name(name).is_some(), "`{name}` is no fault");
+    }
+}
+
+#[test]
+fn every_state_that_can_fail_is_caught_so_that_every_incident_is_told() {
+    for (name, state) in states() {
+        if state["Type"] == "Task" && name != "Alert" {
+            let catches_all = state["Catch"].as_array().unwrap().iter().any(|c| {
+                c["ErrorEquals"].as_array().unwrap().iter().any(|e| e == "States.ALL")
+            });
+            assert!(catches_all, "{name}");
+        }
+    }
+}
+
+/// Task states from the start along `Next`, taking at each Choice the way of an incident that
+/// is repaired without asking.
+fn happy_path() -> Vec<String> {
+    let definition = definition();
+    let mut at = definition["StartAt"].as_str().unwrap().to_owned();
+    let mut names = Vec::new();
+    loop {
+        let state = &definition["States"][&at];
+        let next = match state["Type"].as_str().unwrap() {
+            "Task" => {
+                names.push(at.clone());
+                state["Next"].as_str().map(str::to_owned)
+            }
+            "Choice" => state["Choices"][0]["Next"].as_str().map(str::to_owned),
+            other => panic!("unexpected state type {other}"),
+        };
+        match next {
+            Some(next) => at = next,
+            None => return names,
+        }
+    }
+}
+
+#[test]
+fn states_stand_in_the_order_of_the_typed_pipeline() {
+    let typed = Chain::first_stage::<aisaws_score::Score>()
+        .then_stage::<aisaws_decide::Decide>()
+        .then_stage::<aisaws_remediate::Prepare>()
+        .then_stage::<aisaws_remediate::Remediate>()
+        .then_stage::<aisaws_verify::Verify>()
+        .then_stage::<aisaws_alert::Alert>();
+    assert_eq!(happy_path(), typed.names());
+}
+
+#[test]
+fn every_placeholder_is_a_stage() {
+    let stages = [
+        aisaws_score::Score::NAME,
+        aisaws_decide::Decide::NAME,
+        aisaws_decide::AskHuman::NAME,
+        aisaws_remediate::Prepare::NAME,
+        aisaws_remediate::Remediate::NAME,
+        aisaws_verify::Verify::NAME,
+        aisaws_verify::RollBack::NAME,
+        aisaws_alert::Alert::NAME,
+    ];
+    let expected: BTreeSet<String> = stages.iter().map(|s| format!("{s}FunctionArn")).collect();
+    let found: BTreeSet<String> = placeholders(RESPOND).into_iter().map(str::to_owned).collect();
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,128 @@
+//! Wiring: everything of one machine over one file.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aisaws_alert::Alert;
+use aisaws_app::watch::{Observer, Watched};
+use aisaws_core::port::{Channel, Clock, Incidents, Ports};
+use aisaws_decide::{AskHuman, Decide, Policy};
+use aisaws_engine::{Journal, SqliteJournal};
+use aisaws_remediate::{Prepare, Remediate};
+use aisaws_score::{Score, Weights};
+use aisaws_sqlite::DbError;
+use aisaws_verify::{RollBack, Verify};
+
+use crate::clock::SystemClock;
+use crate::lock::{self, LockError, ResponderLock};
+use crate::orchestrator::{DefinitionError, InProcess, StageTasks};
+use crate::store::Store;
+use crate::twin::Twin;
+
+/// What may differ between two openings of the same store.
+pub struct Settings {
+    /// How risks are weighed.
+    pub weights: Weights,
+    /// What may be done.
+    pub policy: Policy,
+    /// Who is told.
+    pub channels: Vec<Arc<dyn Channel>>,
+    /// Also tell what was only logged.
+    pub tells_logged: bool,
+    /// Who watches ledgers grow.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("weights", &self.weights)
+            .field("policy", &self.policy)
+            .field("channels", &self.channels.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a store could not be opened for work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The file.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The state machine.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+}
+
+/// One machine: a store, a twin of the account, the state machine.
+#[derive(Debug)]
+pub struct Embedded {
+    store: Store,
+    ports: Ports,
+}
+
+impl Embedded {
+    /// Opens or creates the store and wires everything over it.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(path: &Path, settings: Settings) -> Result<Self, OpenError> {
+        let Settings { weights, policy, channels, tells_logged, observer } = settings;
+        let store = Store::open(path)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let mut incidents: Arc<dyn Incidents> = Arc::new(store.clone());
+        if let Some(observer) = observer {
+            incidents = Arc::new(Watched::new(incidents, observer));
+        }
+        let account = Arc::new(Twin::new(store.clone()));
+        let (events, approvals, snapshots) =
+            (Arc::new(store.clone()), Arc::new(store.clone()), Arc::new(store.clone()));
+        let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::new(store.db().clone()));
+        let tasks = StageTasks {
+            score: Score::new(weights, incidents.clone()),
+            decide: Decide::new(policy, incidents.clone()),
+            ask: AskHuman::new(incidents.clone(), approvals.clone(), channels.clone()),
+            prepare: Prepare::new(account.clone(), incidents.clone(), snapshots.clone()),
+            remediate: Remediate::new(
+                account.clone(),
+                incidents.clone(),
+                snapshots.clone(),
+                approvals.clone(),
+            ),
+            // The twin reads what it wrote: nothing has to settle between two reads.
+            verify: Verify::new(
+                account.clone(),
+                incidents.clone(),
+                snapshots.clone(),
+                Duration::ZERO,
+            ),
+            roll_back: RollBack::new(account.clone(), incidents.clone(), snapshots.clone()),
+            alert: Alert::new(incidents.clone(), channels, tells_logged),
+            clock: clock.clone(),
+        };
+        let orchestrator =
+            Arc::new(InProcess::new(journal, tasks, incidents.clone(), clock.clone())?);
+        let ports = Ports { events, incidents, approvals, snapshots, account, orchestrator, clock };
+        Ok(Self { store, ports })
+    }
+
+    /// The ports of this machine.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Waits until no other process responds on this store; `waiting` is told once if it has to.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub async fn lock(&self, waiting: impl FnOnce()) -> Result<ResponderLock, LockError> {
+        lock::acquire(self.store.db().path(), waiting).await
+    }
+}
