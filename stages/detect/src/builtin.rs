@@ -24,7 +24,7 @@ macro_rules! rules {
 /// Every rule of ours.
 pub const RULES: &[RuleFile] = rules![
     "cloudtrail/logging_stopped",
-    "cloudtrail/trail_deleted",
+    "cloudtrail/trail_removed",
     "cloudtrail/trail_weakened",
     "ec2/security_group_opened",
     "ec2/security_group_rule_widened",

@@ -7,15 +7,16 @@
 //!     id:                                 # where in the event; the first that is there counts
 //!       - requestParameters.name          # a field, as in the detection section
 //!       - { field: resources.ARN, split: '/' }   # of a text with `/`, what follows the last
-//!     account: userIdentity.accountId     # optional; else the ARN's, else the event's
-//!     region: requestParameters.region    # optional; else the ARN's, else the event's
+//!     account: userIdentity.accountId     # optional; else the event's
+//!     region: requestParameters.region    # optional; else the event's
 //!   controls: [cloudtrail.trail-logging-stopped]   # checked in this order; may be empty
 //!   stage: active                         # or `test`: recorded, never acted upon
 //!   window: 24h                           # optional; hits of this rule on one resource within
 //!                                         # a tumbling window are one incident
 //! ```
 //!
-//! IAM is global and its resources are all in `us-east-1`, where its events are recorded.
+//! IAM is global: its resources are in the region where its events are recorded (`us-east-1`
+//! outside of China and GovCloud), whatever the region of the call that points at them.
 
 use std::collections::BTreeSet;
 
@@ -29,8 +30,8 @@ use crate::sigma::{Head, Path, Problem, Rule, RuleError, ScanError};
 
 /// Name of the section.
 pub const SECTION: &str = "aisaws";
-/// The region that answers for global services.
-const GLOBAL_REGION: &str = "us-east-1";
+/// Types whose resources are in no region.
+const GLOBAL_TYPES: &str = "AWS::IAM::";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,14 +118,14 @@ impl Response {
         let error = |problem| RuleError { place: custom.place.clone(), problem };
         let section: Section = yaml_serde::from_value(custom.value.clone())
             .map_err(|e| error(Problem::Section(SECTION, e)))?;
-        let wrong = |attribute: &str, expected| {
-            error(Problem::WrongType { attribute: format!("{SECTION}.{attribute}"), expected })
+        let wrong = |member: &str, attribute: &str, expected| RuleError {
+            place: custom.place_of(member).clone(),
+            problem: Problem::WrongType { attribute: format!("{SECTION}.{attribute}"), expected },
         };
         let window_seconds = match &section.window {
-            Some(text) => Some(
-                parse_window(text)
-                    .ok_or_else(|| wrong("window", "a positive number and `s`, `m`, `h` or `d`"))?,
-            ),
+            Some(text) => Some(parse_window(text).ok_or_else(|| {
+                wrong("window", "window", "a positive number and `s`, `m`, `h` or `d`")
+            })?),
             None => None,
         };
         let sources = match section.resource.id {
@@ -132,7 +133,7 @@ impl Response {
             OneOrMany::Many(sources) => sources,
         };
         if sources.is_empty() {
-            return Err(wrong("resource.id", "a field or a list of fields"));
+            return Err(wrong("resource", "resource.id", "a field or a list of fields"));
         }
         let place = |source| match source {
             Source::Field(field) => Place { path: Path::new(field), split: None },
@@ -161,57 +162,51 @@ impl Response {
         let ids = found.into_iter().find(|ids| !ids.is_empty()).unwrap_or_default();
         let account = self.account.as_ref().and_then(|p| first_text(p, &record));
         let region = self.region.as_ref().and_then(|p| first_text(p, &record));
-        let resource = |Named { id, arn_account, arn_region }| {
-            let region = if self.kind.starts_with("AWS::IAM::") {
-                Region::new(GLOBAL_REGION)
-            } else {
-                region.clone().or(arn_region).map_or_else(|| event.region.clone(), Region::new)
-            };
-            let account = account.clone().or(arn_account);
-            ResourceRef {
-                kind: self.kind.clone(),
-                id,
-                account: account.map_or_else(|| event.account.clone(), AccountId::new),
-                region,
-            }
+        let region = if self.kind.starts_with(GLOBAL_TYPES) {
+            global_region(&event.region)
+        } else {
+            region.map_or_else(|| event.region.clone(), Region::new)
+        };
+        let account = account.map_or_else(|| event.account.clone(), AccountId::new);
+        let resource = |id| ResourceRef {
+            kind: self.kind.clone(),
+            id,
+            account: account.clone(),
+            region: region.clone(),
         };
         let unique: BTreeSet<ResourceRef> = ids.into_iter().map(resource).collect();
         Ok(unique.into_iter().collect())
     }
 }
 
-struct Named {
-    id: String,
-    arn_account: Option<String>,
-    arn_region: Option<String>,
-}
-
 impl Place {
-    fn texts(&self, record: &Value) -> Vec<Named> {
+    fn texts(&self, record: &Value) -> Vec<String> {
         let mut found = Vec::new();
         self.path.any(record, &mut |value| {
-            if let Some(text) = value.as_str() {
-                found.extend(self.named(text));
+            let text = value.as_str().unwrap_or_default();
+            let id = match &self.split {
+                Some(separator) => text.rsplit(separator.as_str()).next().unwrap_or_default(),
+                None => text,
+            };
+            if !id.is_empty() {
+                found.push(id.to_owned());
             }
             false
         });
         found
     }
+}
 
-    fn named(&self, text: &str) -> Option<Named> {
-        let id = match &self.split {
-            Some(separator) => text.rsplit(separator.as_str()).next().unwrap_or_default(),
-            None => text,
-        };
-        let parts: Vec<&str> =
-            if text.starts_with("arn:") { text.split(':').collect() } else { Vec::new() };
-        let part = |n: usize| parts.get(n).filter(|p| !p.is_empty()).map(|p| (*p).to_owned());
-        (!id.is_empty()).then(|| Named {
-            id: id.to_owned(),
-            arn_account: part(4),
-            arn_region: part(3),
-        })
-    }
+/// Where global services record and answer in the partition of this region.
+fn global_region(region: &Region) -> Region {
+    let region = region.as_str();
+    Region::new(if region.starts_with("cn-") {
+        "cn-north-1"
+    } else if region.starts_with("us-gov-") {
+        "us-gov-west-1"
+    } else {
+        "us-east-1"
+    })
 }
 
 fn first_text(path: &Path, record: &Value) -> Option<String> {

@@ -64,6 +64,24 @@ pub struct Custom {
     pub value: Value,
     /// Where it stands.
     pub place: Place,
+    /// Where its members stand, if it is a map.
+    pub members: BTreeMap<String, Place>,
+}
+
+impl Custom {
+    fn new(source: &Source<'_>, key: &str, value: &Value) -> Self {
+        let names = value.as_mapping().into_iter().flat_map(Mapping::keys);
+        let members = names
+            .filter_map(Value::as_str)
+            .map(|name| (name.to_owned(), source.place(&[key, name])))
+            .collect();
+        Self { value: value.clone(), place: source.place(&[key]), members }
+    }
+
+    /// Where a member stands; where the whole stands, if there is no such member.
+    pub fn place_of(&self, member: &str) -> &Place {
+        self.members.get(member).unwrap_or(&self.place)
+    }
 }
 
 /// What a document says of itself.
@@ -235,10 +253,7 @@ fn parse_meta(source: &Source<'_>, map: &Mapping) -> Result<Meta, RuleError> {
         .iter()
         .filter_map(|(key, value)| Some((key.as_str()?, value)))
         .filter(|(key, _)| !DEFINED.contains(key))
-        .map(|(key, value)| {
-            let custom = Custom { value: value.clone(), place: source.place(&[key]) };
-            (key.to_owned(), custom)
-        })
+        .map(|(key, value)| (key.to_owned(), Custom::new(source, key, value)))
         .collect();
     Ok(Meta {
         title: text("title")?.ok_or_else(|| source.error(&[], Problem::Missing("title")))?,

@@ -10,4 +10,6 @@ mod corpus;
 #[cfg(test)]
 mod data;
 #[cfg(test)]
+mod detect;
+#[cfg(test)]
 mod rules;

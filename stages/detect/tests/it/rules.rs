@@ -53,6 +53,7 @@ fn every_needed_control_has_a_rule() {
     let named: BTreeSet<String> =
         detect.rules().flat_map(|r| r.response.controls.iter().map(ToString::to_string)).collect();
     let needed = [
+        "cloudtrail.trail-deleted",
         "cloudtrail.trail-logging-stopped",
         "ec2.security-group-admin-port-world-open",
         "ec2.security-group-all-ports-world-open",
@@ -83,7 +84,7 @@ fn attacks_in_real_logs_are_found_at_the_right_resource() {
     }
     let expected = [
         ("cloudtrail.logging-stopped", "stratus-red-team-ct-stop-trail-buykxbqejv"),
-        ("cloudtrail.trail-deleted", "stratus-red-team-cloudtraild-trail-kvrwohmiai"),
+        ("cloudtrail.trail-removed", "stratus-red-team-cloudtraild-trail-kvrwohmiai"),
         ("ec2.security-group-opened", "sg-003dc7f1f1c686164"),
         ("iam.access-key-created-for-other-user", "AKIAL80DWDVKKM0UXEER"),
         ("iam.access-key-created-for-other-user", "AKIAXAFZN8JEPF6L682H"),

@@ -1,0 +1,216 @@
+//! What a hit says, and what happens to rules that cannot be used.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use aisaws_core::event::Event;
+use aisaws_core::fault::{Classify as _, Fault};
+use aisaws_core::port::{Clock, Detector as _};
+use aisaws_core::risk::Severity;
+use aisaws_core::source::cloudtrail;
+use aisaws_core::stage::{Cx, invoke};
+use aisaws_detect::sigma::{Extra, Problem, RuleSet, Why, parse};
+use aisaws_detect::{Detect, StageError, lint};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::json;
+
+const RULE: &str = r"
+title: Something happened
+id: test.something
+logsource: { product: aws, service: cloudtrail }
+detection:
+  selection: { eventName: Something }
+  condition: selection
+level: high
+tags: [attack.impact, attack.t1562.008]
+aisaws:
+  resource:
+    type: AWS::IAM::AccessKey
+    id: [requestParameters.first, { field: requestParameters.second, split: ':' }]
+    account: userIdentity.accountId
+  controls: [iam.access-key-exposed]
+  stage: test
+  window: 24h
+";
+
+fn detect(rule: &str) -> Detect {
+    let (detect, errors) = Detect::new([("rule.yml", rule)], Vec::new());
+    assert!(errors.is_empty(), "{errors:?}");
+    detect
+}
+
+fn event(parameters: &serde_json::Value) -> Event {
+    cloudtrail::parse(
+        &json!({
+            "eventID": "e-1", "eventTime": "2026-03-01T10:00:00Z", "eventName": "Something",
+            "eventSource": "iam.amazonaws.com", "awsRegion": "eu-west-1",
+            "recipientAccountId": "111122223333",
+            "userIdentity": {"accountId": "444455556666"},
+            "requestParameters": parameters,
+        })
+        .to_string(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn a_hit_says_what_the_rule_and_the_event_say() {
+    let hits = detect(RULE).detect(&event(&json!({"second": "arn:x:key-1"}))).unwrap();
+    let [hit] = hits.as_slice() else { panic!("{hits:?}") };
+    assert_eq!(hit.rule.as_str(), "test.something");
+    assert_eq!(hit.severity, Severity::High);
+    assert_eq!(hit.event.as_str(), "e-1");
+    assert_eq!(hit.resource.key(), "444455556666/us-east-1/AWS::IAM::AccessKey/key-1");
+    assert_eq!(hit.window_seconds, Some(86_400));
+    assert_eq!(hit.techniques, ["T1562.008"]);
+    assert!(hit.is_trial);
+}
+
+#[test]
+fn several_resources_of_one_event_are_several_hits() {
+    let examined = detect(RULE).examine(&event(&json!({"first": ["b", "a", "b"]}))).unwrap();
+    let ids: Vec<&str> = examined.hits.iter().map(|h| h.resource.id.as_str()).collect();
+    assert_eq!(ids, ["a", "b"]);
+}
+
+#[test]
+fn a_rule_that_fires_without_a_resource_is_told() {
+    let examined = detect(RULE).examine(&event(&json!(null))).unwrap();
+    assert!(examined.hits.is_empty());
+    assert_eq!(examined.unplaced.len(), 1);
+}
+
+struct NoClock;
+
+#[async_trait]
+impl Clock for NoClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+#[tokio::test]
+async fn the_stage_takes_a_record_and_refuses_what_is_none() {
+    let detect = detect(RULE);
+    let cx = Cx { clock: &NoClock, key: "k" };
+    let raw = event(&json!({"first": "a"})).raw;
+    let hits = invoke(&detect, cx, serde_json::from_str(&raw).unwrap()).await.unwrap();
+    assert_eq!(hits[0]["resource"]["id"], "a");
+    let failure = invoke(&detect, cx, json!({"no": "record"})).await.unwrap_err();
+    assert_eq!(failure.error, Fault::BadInput.name());
+    let malformed = cloudtrail::parse("{}").unwrap_err();
+    assert_eq!(StageError::from(malformed).fault(), Fault::BadInput);
+}
+
+#[test]
+fn a_rule_that_cannot_be_used_is_named_with_its_line_and_the_others_work() {
+    let rows = [
+        ("window: 24h", "window: soon", "bad.yml:17: attribute `aisaws.window`"),
+        ("  stage: test", "  stage: perhaps", "bad.yml:10: section `aisaws` is not as it must be"),
+        ("eventName: Something", "eventName|nonsense: x", "bad.yml:6: field `eventName|nonsense`"),
+        ("condition: selection", "condition: selektion", "bad.yml:7: condition `selektion`"),
+        ("level: high", "level: huge", "bad.yml:8: attribute `level`"),
+        ("eventName: Something", "eventName|re: '(?=x)'", "bad.yml:6: field `eventName|re`"),
+        ("title: Something happened", "x: 1", "bad.yml:2: attribute `title` is missing"),
+        ("level: high", "level: : high", "bad.yml:8: the rule is not valid YAML"),
+    ];
+    for (good, bad, expected) in rows {
+        assert!(RULE.contains(good));
+        let rule = RULE.replace(good, bad);
+        let (detect, errors) = Detect::new([("bad.yml", &*rule), ("good.yml", RULE)], Vec::new());
+        let [error] = errors.as_slice() else { panic!("{bad}: {errors:?}") };
+        assert!(error.to_string().starts_with(expected), "{error}, expected {expected}");
+        assert_eq!(detect.rules().count(), 1, "{bad}");
+    }
+    let (_, errors) = Detect::new([("a.yml", RULE), ("b.yml", RULE)], Vec::new());
+    assert_eq!(
+        errors[0].to_string(),
+        "b.yml:2: rule id `test.something` is already used in a.yml:2"
+    );
+}
+
+#[test]
+fn a_cause_is_told_once() {
+    let [Err(error)] = &parse("f.yml", &RULE.replace("eventName: Something", "a|re: '['"))[..]
+    else {
+        panic!()
+    };
+    assert!(matches!(error.problem, Problem::Regex { .. }));
+    assert!(!error.to_string().contains("unclosed"));
+    assert!(error.source().unwrap().to_string().contains("unclosed"));
+}
+
+#[test]
+fn lint_remarks_on_what_is_missing_and_what_is_broken() {
+    let remarks = lint::lint("r.yml", RULE);
+    let texts: Vec<String> = remarks.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "r.yml:2: warning: the rule has no `description` of what it finds and why it matters",
+            "r.yml:2: warning: the rule names no `falsepositives`",
+        ]
+    );
+    let broken = RULE.replace("condition: selection", "condition: a | count() > 5");
+    let [remark] = &lint::lint("r.yml", &broken)[..] else { panic!() };
+    assert_eq!(remark.gravity, lint::Gravity::Error);
+    let unused = RULE.replace("  condition", "  other: { a: 1 }\n  condition");
+    assert!(lint::lint("r.yml", &unused).iter().any(|r| r.text.contains("`other`")));
+}
+
+#[test]
+fn what_is_understood_and_not_evaluated_is_told() {
+    let text = r"
+title: Many
+correlation:
+  type: event_count
+  rules: [test.something]
+  group-by: [userIdentity.arn]
+  timespan: 5m
+  condition: { gte: 3 }
+---
+title: Filter
+logsource: { product: aws }
+filter:
+  rules: [test.something]
+  selection: { a: 1 }
+  condition: selection
+---
+title: Windows
+logsource: { product: windows, service: security }
+detection: { s: { EventID: 1 }, condition: s }
+";
+    let documents = parse("f.yml", text).into_iter().map(Result::unwrap);
+    let (rules, errors) = RuleSet::new(documents);
+    assert!(errors.is_empty());
+    let whys: Vec<(&str, usize)> = rules
+        .not_evaluated()
+        .iter()
+        .map(|n| {
+            let kind = match n.why {
+                Why::Correlation(_) => "correlation",
+                Why::Filter => "filter",
+                Why::Logsource(_) => "logsource",
+            };
+            (kind, n.place.line.unwrap())
+        })
+        .collect();
+    assert_eq!(whys, [("correlation", 3), ("filter", 12), ("logsource", 17)]);
+    assert_eq!(rules.matching(r#"{"EventID":1}"#, &Extra::NONE).unwrap().len(), 0);
+}
+
+#[test]
+fn an_event_that_nests_too_deeply_is_refused() {
+    let deep = format!(
+        r#"{{"eventName":"Something","requestParameters":{}1{}}}"#,
+        "[".repeat(9999),
+        "]".repeat(9999)
+    );
+    let rule = RULE.replace("eventName: Something", "eventName: Something, requestParameters.a: 1");
+    let [Ok(document)] = &parse("f.yml", &rule)[..] else { panic!() };
+    let (rules, _) = RuleSet::new([document.clone()]);
+    assert!(rules.matching(&deep, &Extra::NONE).is_err());
+}
