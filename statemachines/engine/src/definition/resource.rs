@@ -23,8 +23,8 @@ const ACTIONS: &[(&str, &[&str])] = &[
 
 /// Whether `resource` may name a task: an ARN or another URI, or a placeholder for one.
 pub(super) fn check(resource: &str) -> Result<(), String> {
-    if resource.contains("${") {
-        return Ok(());
+    if let Some((_, rest)) = resource.split_once("${") {
+        return if rest.contains('}') { Ok(()) } else { Err(format!("the placeholder in `{resource}` is not closed")) };
     }
     let parts: Vec<&str> = resource.split(':').collect();
     match parts.as_slice() {

@@ -30,6 +30,9 @@ impl Intrinsic {
         if text.len() > MAX_BYTES {
             return Err(format!("an intrinsic function is at most {MAX_BYTES} characters"));
         }
+        if text.starts_with(char::is_whitespace) {
+            return Err("an intrinsic function starts with `States.`, without a space before it".to_owned());
+        }
         let mut parser = Parser { rest: text };
         let call = parser.call(0)?;
         parser.spaces();

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod crash;
 mod durable;
 mod language;
 mod tokens;
