@@ -128,6 +128,12 @@ pub trait AnyControl: Send + Sync {
     fn fix(&self, state: &Value, cause: &Cause<'_>) -> Result<Value, FixError>;
 }
 
+impl std::fmt::Debug for dyn AnyControl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.meta().id)
+    }
+}
+
 impl<C: Control> AnyControl for C {
     fn meta(&self) -> &Meta {
         Control::meta(self)

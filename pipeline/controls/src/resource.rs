@@ -152,6 +152,12 @@ pub trait AnyResource: Send + Sync {
     fn tags(&self, state: &Value) -> Result<BTreeMap<String, String>, StateError>;
 }
 
+impl std::fmt::Debug for dyn AnyResource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.type_name())
+    }
+}
+
 impl<R: Resource> AnyResource for R {
     fn type_name(&self) -> &'static str {
         R::State::TYPE

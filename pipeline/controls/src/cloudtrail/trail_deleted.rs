@@ -25,10 +25,8 @@ static META: Meta = Meta {
     pitfalls: &[
         "If the last trail of an account is deleted, CloudTrail events stop altogether: the \
          event that tells it may be the last one.",
-        "Without a clean state that was seen before, there is nothing to create it from; it is \
-         reported as gone.",
-        "Where the clean state does not tell the bucket for the log files, the control declines \
-         and a human has to.",
+        "Without a clean state that was seen before and tells the bucket for the log files, \
+         there is nothing to create it from; it is reported as gone.",
         "Insight selectors are not restored.",
         "The bucket for the log files must still exist and let CloudTrail write.",
     ],
@@ -50,6 +48,12 @@ static META: Meta = Meta {
     catalogue: &["CT-02"],
 };
 
+/// The clean state, if a trail can be created from it. One that was only ever named by events
+/// does not tell its bucket; it is as good as none.
+fn restorable<'a>(cause: &Cause<'a, Trail>) -> Option<&'a Trail> {
+    cause.baseline().filter(|was| was.s3_bucket_name.is_some())
+}
+
 impl Control for TrailDeleted {
     type Of = Trail;
 
@@ -66,16 +70,11 @@ impl Control for TrailDeleted {
     }
 
     fn check_absent(&self, cause: &Cause<'_, Trail>) -> Option<Finding> {
-        let was = cause.baseline()?;
-        let bucket = was.s3_bucket_name.as_deref().unwrap_or("an unknown bucket");
+        let bucket = restorable(cause)?.s3_bucket_name.as_deref()?;
         Some(META.finding(format!("the trail is gone, it logged to `{bucket}`")))
     }
 
     fn fix_absent(&self, cause: &Cause<'_, Trail>) -> Result<Option<Trail>, Refusal> {
-        let Some(was) = cause.baseline() else { return Ok(None) };
-        if was.s3_bucket_name.is_none() {
-            return Err(Refusal::NoBaseline("bucket for the log files"));
-        }
-        Ok(Some(Trail { is_logging: true, ..was.clone() }))
+        Ok(restorable(cause).map(|was| Trail { is_logging: true, ..was.clone() }))
     }
 }

@@ -115,7 +115,9 @@ impl Resource for AccessKeys {
             let why = "access keys are neither created nor deleted by a repair";
             return Err(WriteError::unwritable(resource, why));
         };
-        if (&before.id, &before.user_name) != (&after.id, &after.user_name) {
+        if (&before.id, &before.user_name) != (&after.id, &after.user_name)
+            || after.id != resource.id
+        {
             let why = "id and user of an access key cannot be changed";
             return Err(WriteError::unwritable(resource, why));
         }

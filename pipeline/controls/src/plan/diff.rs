@@ -132,11 +132,25 @@ fn place(path: &PointerBuf) -> String {
     if path.is_root() {
         return "the resource".to_owned();
     }
-    let names: Vec<String> = path.tokens().map(|token| token.decoded().into_owned()).collect();
+    let names: Vec<String> =
+        path.tokens().map(|token| printable(token.decoded().as_ref())).collect();
     names.join(" > ")
 }
 
 /// A value on one line; text from outside keeps its quotes and escapes.
 fn shown(value: &Value) -> String {
-    aisaws_core::canonical::to_string(value)
+    printable(&aisaws_core::canonical::to_string(value))
+}
+
+/// The text with everything escaped that would move the cursor or change the direction.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter == ' ' || letter.is_ascii_graphic() {
+            out.push(letter);
+        } else {
+            out.extend(letter.escape_debug());
+        }
+    }
+    out
 }
