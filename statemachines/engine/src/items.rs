@@ -7,7 +7,12 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// The cause of `States.ItemReaderFailed`.
-pub(crate) fn read(resource: &str, config: &Value, output: &Value, max: Option<usize>) -> Result<Vec<Value>, String> {
+pub(crate) fn read(
+    resource: &str,
+    config: &Value,
+    output: &Value,
+    max: Option<usize>,
+) -> Result<Vec<Value>, String> {
     let mut items = if resource.ends_with(":listObjectsV2") {
         match output.get("Contents") {
             Some(Value::Array(items)) => items.clone(),
@@ -31,7 +36,10 @@ pub(crate) fn read(resource: &str, config: &Value, output: &Value, max: Option<u
 fn json(body: &str) -> Result<Vec<Value>, String> {
     match serde_json::from_str(body) {
         Ok(Value::Array(items)) => Ok(items),
-        Ok(Value::Object(map)) => Ok(map.into_iter().map(|(key, value)| serde_json::json!({"Key": key, "Value": value})).collect()),
+        Ok(Value::Object(map)) => Ok(map
+            .into_iter()
+            .map(|(key, value)| serde_json::json!({"Key": key, "Value": value}))
+            .collect()),
         Ok(_) => Err("Attempting to map over non-iterable node.".to_owned()),
         Err(e) => Err(format!("Invalid JSON in the object: {e}")),
     }
@@ -39,7 +47,9 @@ fn json(body: &str) -> Result<Vec<Value>, String> {
 
 fn json_lines(body: &str) -> Result<Vec<Value>, String> {
     let lines = body.lines().filter(|line| !line.trim().is_empty());
-    lines.map(|line| serde_json::from_str(line).map_err(|e| format!("Invalid JSON line: {e}"))).collect()
+    lines
+        .map(|line| serde_json::from_str(line).map_err(|e| format!("Invalid JSON line: {e}")))
+        .collect()
 }
 
 fn csv(body: &str, config: &Value) -> Result<Vec<Value>, String> {
@@ -51,7 +61,11 @@ fn csv(body: &str, config: &Value) -> Result<Vec<Value>, String> {
         "TAB" => b'\t',
         other => return Err(format!("The CSVDelimiter {other} is not supported")),
     };
-    let mut reader = ::csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(body.as_bytes());
+    let mut reader = ::csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(body.as_bytes());
     let mut rows = Vec::new();
     for row in reader.records() {
         let row = row.map_err(|e| format!("Invalid CSV in the object: {e}"))?;

@@ -18,21 +18,31 @@
 pub mod conform;
 mod definition;
 mod engine;
+pub mod graph;
 mod history;
 mod items;
 mod journal;
 mod lang;
+mod mock;
 mod path;
+mod rehearse;
 mod run;
 mod tasks;
+mod testfile;
 
 pub use definition::{DefinitionErrors, Machine, Problem};
 pub use engine::{Clock, Description, Driven, Engine, EngineError, Started, SystemClock};
 pub use history::Event;
-pub use journal::{Commit, Created, FrameChange, Journal, JournalError, MemoryJournal, NewExecution, Stored, StoredFrame};
+pub use journal::{
+    Commit, Created, FrameChange, Journal, JournalError, MemoryJournal, NewExecution, Stored,
+    StoredFrame,
+};
 #[cfg(feature = "sqlite")]
 pub use journal::{SCHEMA, SqlEffect, SqliteJournal};
+pub use mock::{MockError, Script, local_cases};
+pub use rehearse::{Rehearsed, rehearse};
 pub use run::{Identity, Limits, Status};
 pub use tasks::{Effects, TaskCall, TaskFailure, TaskResult, TaskToken, Tasks};
+pub use testfile::{CaseReport, run_test_file};
 
 pub(crate) use lang::escape as lang_escape;

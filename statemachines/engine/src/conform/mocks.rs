@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Map, Value, json};
 
-use crate::run::{Call, Failure, Run};
+use crate::run::{Call, Failure, Query, Run};
 
 /// Mocked outcomes by state, in order, and the objects that readers read.
 pub(super) struct Mocks {
@@ -29,7 +29,10 @@ impl Mocks {
             if call.is_for_map && self.answer_object(run, &call) {
                 return true;
             }
-            let Some(mock) = self.by_state.get_mut(&call.state).and_then(VecDeque::pop_front) else { continue };
+            let Some(mock) = self.by_state.get_mut(&call.state).and_then(VecDeque::pop_front)
+            else {
+                continue;
+            };
             play(run, &call, &mock);
             return true;
         }
@@ -38,14 +41,25 @@ impl Mocks {
 
     fn answer_object(&self, run: &mut Run, call: &Call) -> bool {
         let text = |key: &str| call.input.get(key).and_then(Value::as_str).unwrap_or_default();
-        let key_of = |object: &Value| object.get("key").or_else(|| object.get("Key")).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let key_of = |object: &Value| {
+            object
+                .get("key")
+                .or_else(|| object.get("Key"))
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         let result = if call.resource.ends_with(":listObjectsV2") {
             let found = self.objects.iter().filter(|o| key_of(o).starts_with(text("Prefix")));
             Ok(json!({"Contents": found.map(listed).collect::<Vec<_>>()}))
         } else if call.resource.ends_with(":getObject") {
             match self.objects.iter().find(|o| key_of(o) == text("Key")) {
-                Some(object) => Ok(json!({"Body": object.get("body").or_else(|| object.get("Body")).cloned().unwrap_or_default()})),
-                None => Err(Failure::new("S3.NoSuchKeyException", "The specified key does not exist.")),
+                Some(object) => Ok(
+                    json!({"Body": object.get("body").or_else(|| object.get("Body")).cloned().unwrap_or_default()}),
+                ),
+                None => {
+                    Err(Failure::new("S3.NoSuchKeyException", "The specified key does not exist."))
+                }
             }
         } else if call.resource.ends_with(":putObject") {
             Ok(json!({}))
@@ -64,7 +78,9 @@ fn listed(object: &Value) -> Value {
 /// A recorded output: JSON, or the text of JSON.
 fn payload(value: Option<&Value>) -> Value {
     match value {
-        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())),
+        Some(Value::String(text)) => {
+            serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))
+        }
         Some(value) => value.clone(),
         None => Value::Null,
     }
@@ -96,9 +112,19 @@ pub(super) fn play(run: &mut Run, call: &Call, mock: &Value) {
                 run.fire(wake_ms);
                 return;
             }
-            Err(Failure { error: text(outcome.get("error")), cause: text(outcome.get("cause")), also: None, query: None })
+            Err(Failure {
+                error: text(outcome.get("error")),
+                cause: text(outcome.get("cause")),
+                also: None,
+                query: Query::No,
+            })
         }
-        _ => Err(Failure { error: text(outcome.get("error")), cause: text(outcome.get("cause")), also: None, query: None }),
+        _ => Err(Failure {
+            error: text(outcome.get("error")),
+            cause: text(outcome.get("cause")),
+            also: None,
+            query: Query::No,
+        }),
     };
     run.task_finished(call.frame, &call.key, result);
 }

@@ -14,14 +14,10 @@ use serde_json::{Map, Value, json};
 
 use crate::definition::Machine;
 use crate::history::Event;
+use crate::rehearse::{START_MS, drive};
 use crate::run::{Identity, Limits, Run, Status};
 
 use mocks::Mocks;
-
-/// When every virtual run begins: 2026-01-01T00:00:00Z.
-const START_MS: i64 = 1_767_225_600_000;
-/// Things that may happen in one case before it is given up.
-const MAX_ROUNDS: usize = 100_000;
 
 /// Runs one case, a line of JSON, and gives its result as a line of JSON.
 ///
@@ -47,8 +43,7 @@ pub fn run(case: &str) -> Result<String, serde_json::Error> {
 /// The definition's text as the case has it.
 fn definition_text(case: &Map<String, Value>) -> String {
     match (case.get("definition_text"), case.get("definition")) {
-        (Some(Value::String(text)), _) => text.clone(),
-        (_, Some(Value::String(text))) => text.clone(),
+        (Some(Value::String(text)), _) | (_, Some(Value::String(text))) => text.clone(),
         (_, Some(definition)) => definition.to_string(),
         _ => String::new(),
     }
@@ -60,7 +55,11 @@ fn validity(case: &Map<String, Value>) -> Value {
     match parse(&definition_text(case)) {
         Ok(_) => json!({"valid": true}),
         Err(errors) => {
-            let problems: Vec<_> = errors.problems.iter().map(|p| json!({"pointer": p.pointer, "message": p.message})).collect();
+            let problems: Vec<_> = errors
+                .problems
+                .iter()
+                .map(|p| json!({"pointer": p.pointer, "message": p.message}))
+                .collect();
             json!({"valid": false, "problems": problems})
         }
     }
@@ -78,27 +77,14 @@ fn execution(case: &Map<String, Value>) -> Value {
     }
     let mut run = Run::new(&machine, "conform", &identity, input, START_MS, Limits::default());
     let mut mocks = Mocks::new(case);
-    let mut now_ms = START_MS;
-    let mut events = Vec::new();
-    for round in 0..MAX_ROUNDS {
-        run.at(now_ms, round as u64);
-        run.advance(1_000);
-        events.append(&mut run.events);
-        run.dirty.clear();
-        if run.is_finished() {
-            break;
-        }
-        if run.has_ready() || mocks.answer(&mut run) {
-            continue;
-        }
-        let Some(wake_ms) = run.wake_ms() else { break };
-        now_ms = now_ms.max(wake_ms);
-        run.at(now_ms, round as u64);
-        run.fire(now_ms);
-    }
+    let events = drive(&mut run, &mut |run| mocks.answer(run));
     let mut out = outcome(&run.head.status);
     let mut history: Vec<Value> = events.iter().map(Event::to_json).collect();
-    if case.get("aws_validated_date").and_then(Value::as_str).is_some_and(normalise::is_before_autumn_2024) {
+    if case
+        .get("aws_validated_date")
+        .and_then(Value::as_str)
+        .is_some_and(normalise::is_before_autumn_2024)
+    {
         normalise::old_map_exits(&mut history);
     }
     if case.get("history_order").and_then(Value::as_str) == Some("normalised") {

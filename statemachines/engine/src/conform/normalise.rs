@@ -5,13 +5,16 @@ use serde_json::Value;
 /// Drops what the recorder's normalisation dropped: between the start of a Parallel and its
 /// end, events were sorted, and `ParallelStateSucceeded` fell into that range.
 pub(super) fn history(events: &mut Vec<Value>) {
-    events.retain(|event| event.get("type").and_then(Value::as_str) != Some("ParallelStateSucceeded"));
+    events.retain(|event| {
+        event.get("type").and_then(Value::as_str) != Some("ParallelStateSucceeded")
+    });
 }
 
 /// Whether a recording's date, `2024-09-21T…` or `21-09-2024, …`, lies before November 2024.
 pub(super) fn is_before_autumn_2024(date: &str) -> bool {
     let mut parts = date.split(['-', 'T', ',']).map(|part| part.trim().parse::<u32>().unwrap_or(0));
-    let (first, month, last) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    let (first, month, last) =
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     let year = if first > 31 { first } else { last };
     year > 0 && (year, month) < (2024, 11)
 }

@@ -30,13 +30,22 @@ const CAPACITY: Shape = Object(&[
 const RESPONSES: &[(&str, &[(&str, Shape)])] = &[
     (
         "lambda:invoke",
-        &[("StatusCode", Number), ("ExecutedVersion", Text), ("FunctionError", Text), ("LogResult", Text), ("Payload", Any)],
+        &[
+            ("StatusCode", Number),
+            ("ExecutedVersion", Text),
+            ("FunctionError", Text),
+            ("LogResult", Text),
+            ("Payload", Any),
+        ],
     ),
     (
         "events:putEvents",
         &[
             ("FailedEntryCount", Number),
-            ("Entries", List(&Object(&[("EventId", Text), ("ErrorCode", Text), ("ErrorMessage", Text)]))),
+            (
+                "Entries",
+                List(&Object(&[("EventId", Text), ("ErrorCode", Text), ("ErrorMessage", Text)])),
+            ),
         ],
     ),
     ("states:startExecution", &[("ExecutionArn", Text), ("StartDate", Text)]),
@@ -54,10 +63,31 @@ const RESPONSES: &[(&str, &[(&str, Shape)])] = &[
     ("kms:encrypt", &[("CiphertextBlob", Text), ("KeyId", Text), ("EncryptionAlgorithm", Text)]),
     ("kms:decrypt", &[("Plaintext", Text), ("KeyId", Text), ("EncryptionAlgorithm", Text)]),
     ("sns:publish", &[("MessageId", Text), ("SequenceNumber", Text)]),
-    ("dynamodb:putItem", &[("Attributes", Object(&[])), ("ConsumedCapacity", CAPACITY), ("ItemCollectionMetrics", Object(&[]))]),
+    (
+        "dynamodb:putItem",
+        &[
+            ("Attributes", Object(&[])),
+            ("ConsumedCapacity", CAPACITY),
+            ("ItemCollectionMetrics", Object(&[])),
+        ],
+    ),
     ("dynamodb:getItem", &[("Item", Object(&[])), ("ConsumedCapacity", CAPACITY)]),
-    ("dynamodb:updateItem", &[("Attributes", Object(&[])), ("ConsumedCapacity", CAPACITY), ("ItemCollectionMetrics", Object(&[]))]),
-    ("dynamodb:deleteItem", &[("Attributes", Object(&[])), ("ConsumedCapacity", CAPACITY), ("ItemCollectionMetrics", Object(&[]))]),
+    (
+        "dynamodb:updateItem",
+        &[
+            ("Attributes", Object(&[])),
+            ("ConsumedCapacity", CAPACITY),
+            ("ItemCollectionMetrics", Object(&[])),
+        ],
+    ),
+    (
+        "dynamodb:deleteItem",
+        &[
+            ("Attributes", Object(&[])),
+            ("ConsumedCapacity", CAPACITY),
+            ("ItemCollectionMetrics", Object(&[])),
+        ],
+    ),
     (
         "s3:getObject",
         &[
@@ -75,21 +105,43 @@ const RESPONSES: &[(&str, &[(&str, Shape)])] = &[
             (
                 "StorageClass",
                 OneOf(&[
-                    "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE",
-                    "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS",
+                    "STANDARD",
+                    "REDUCED_REDUNDANCY",
+                    "STANDARD_IA",
+                    "ONEZONE_IA",
+                    "INTELLIGENT_TIERING",
+                    "GLACIER",
+                    "DEEP_ARCHIVE",
+                    "OUTPOSTS",
+                    "GLACIER_IR",
+                    "SNOW",
+                    "EXPRESS_ONEZONE",
+                    "FSX_OPENZFS",
                 ]),
             ),
             ("TagCount", Number),
             ("VersionId", Text),
         ],
     ),
-    ("s3:putObject", &[("ETag", Text), ("Expiration", Text), ("VersionId", Text), ("BucketKeyEnabled", Flag), ("Size", Number)]),
+    (
+        "s3:putObject",
+        &[
+            ("ETag", Text),
+            ("Expiration", Text),
+            ("VersionId", Text),
+            ("BucketKeyEnabled", Flag),
+            ("Size", Number),
+        ],
+    ),
 ];
 
 /// Whether `result` may be what `resource` gives; of an unknown one anything may.
 pub(super) fn fits(resource: &str, result: &Value) -> bool {
     let resource = resource.split_once('.').map_or(resource, |(action, _)| action);
-    RESPONSES.iter().find(|(end, _)| resource.ends_with(end)).is_none_or(|(_, fields)| has(&Object(fields), result))
+    RESPONSES
+        .iter()
+        .find(|(end, _)| resource.ends_with(end))
+        .is_none_or(|(_, fields)| has(&Object(fields), result))
 }
 
 fn has(shape: &Shape, value: &Value) -> bool {

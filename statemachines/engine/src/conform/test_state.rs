@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{START_MS, shapes};
+use super::shapes;
 use crate::definition::Machine;
-use crate::run::{Failure, Identity, Limits, Phase, ROOT, Run, Status};
+use crate::rehearse::START_MS;
+use crate::run::{Failure, Identity, Limits, Phase, Query, ROOT, Run, Status};
 
 /// The name AWS gives to a state that comes without one.
 const UNNAMED: &str = "StateName";
@@ -22,7 +23,11 @@ impl Probe {
         let wanted = option(case, "stateName").and_then(Value::as_str);
         if definition.contains_key("States") {
             let state = find(definition, wanted?, 0)?;
-            return Some(Self { name: wanted?.to_owned(), state: state.clone(), language: definition.get("QueryLanguage").cloned() });
+            return Some(Self {
+                name: wanted?.to_owned(),
+                state: state.clone(),
+                language: definition.get("QueryLanguage").cloned(),
+            });
         }
         Some(Self { name: UNNAMED.to_owned(), state: definition.clone(), language: None })
     }
@@ -32,7 +37,9 @@ impl Probe {
         let mut states = Map::new();
         states.insert(self.name.clone(), Value::Object(self.state.clone()));
         for target in self.targets() {
-            states.entry(target).or_insert_with(|| json!({"Type": "Wait", "Seconds": 86_400, "End": true}));
+            states
+                .entry(target)
+                .or_insert_with(|| json!({"Type": "Wait", "Seconds": 86_400, "End": true}));
         }
         let mut machine = Map::new();
         if let Some(language) = &self.language {
@@ -44,7 +51,10 @@ impl Probe {
     }
 
     fn targets(&self) -> Vec<String> {
-        let lists = ["Choices", "Catch"].into_iter().filter_map(|f| self.state.get(f)?.as_array()).flatten();
+        let lists = ["Choices", "Catch"]
+            .into_iter()
+            .filter_map(|f| self.state.get(f)?.as_array())
+            .flatten();
         let nested = lists.filter_map(|entry| entry.get("Next"));
         let own = ["Next", "Default"].into_iter().filter_map(|f| self.state.get(f));
         own.chain(nested).filter_map(|v| v.as_str().map(str::to_owned)).collect()
@@ -60,7 +70,11 @@ fn option<'c>(case: &'c Map<String, Value>, name: &str) -> Option<&'c Value> {
 }
 
 /// The state `name`, at any depth.
-fn find<'d>(machine: &'d Map<String, Value>, name: &str, depth: usize) -> Option<&'d Map<String, Value>> {
+fn find<'d>(
+    machine: &'d Map<String, Value>,
+    name: &str,
+    depth: usize,
+) -> Option<&'d Map<String, Value>> {
     if depth > 32 {
         return None;
     }
@@ -84,15 +98,20 @@ fn parsed(text: Option<&Value>) -> Option<Value> {
 
 /// Runs the state of a case of kind `test_state`.
 pub(super) fn run(case: &Map<String, Value>) -> Value {
-    let Some(probe) = Probe::of(case) else { return json!({"status": "INVALID", "cause": "State not found in definition"}) };
+    let Some(probe) = Probe::of(case) else {
+        return json!({"status": "INVALID", "cause": "State not found in definition"});
+    };
     let machine = match probe.machine() {
         Ok(machine) => machine,
         Err(errors) => return json!({"status": "INVALID", "cause": errors.to_string()}),
     };
     let input = parsed(option(case, "input")).unwrap_or_else(|| json!({}));
     let identity = Identity { express_run: Some(String::new()), ..Identity::default() };
-    let mut run = Run::new(&machine, "conform", &identity, input.clone(), START_MS, Limits::default());
-    run.context_given = Some(parsed(option(case, "context")).unwrap_or_else(|| default_context(&run, &probe, &input)));
+    let mut run =
+        Run::new(&machine, "conform", &identity, input.clone(), START_MS, Limits::default());
+    run.context_given = Some(
+        parsed(option(case, "context")).unwrap_or_else(|| default_context(&run, &probe, &input)),
+    );
     run.at(START_MS, 0);
     run.advance(1);
     let injected = inject(&mut run, case);
@@ -111,7 +130,10 @@ fn default_context(run: &Run, probe: &Probe, input: &Value) -> Value {
 
 /// Gives the mocked result or error to the state; the failure, where there is one.
 fn inject(run: &mut Run, case: &Map<String, Value>) -> Option<Failure> {
-    if let (Some(data), Some(call)) = (option(case, "stateConfiguration").and_then(|c| c.get("mapItemReaderData")), run.call(ROOT)) {
+    if let (Some(data), Some(call)) = (
+        option(case, "stateConfiguration").and_then(|c| c.get("mapItemReaderData")),
+        run.call(ROOT),
+    ) {
         let body = data.as_str().map_or_else(|| data.to_string(), str::to_owned);
         run.task_ended(ROOT, &call.key, Ok(json!({"Body": body})));
     }
@@ -119,25 +141,41 @@ fn inject(run: &mut Run, case: &Map<String, Value>) -> Option<Failure> {
     let mocked = match mock.get("errorOutput") {
         Some(error) => {
             let text = |key: &str| error.get(key).and_then(Value::as_str).map(str::to_owned);
-            Err(Failure { error: text("error"), cause: text("cause"), also: None, query: None })
+            Err(Failure {
+                error: text("error"),
+                cause: text("cause"),
+                also: None,
+                query: Query::No,
+            })
         }
         None => Ok(parsed(mock.get("result")).unwrap_or(Value::Null)),
     };
-    let failed = option(case, "stateConfiguration").and_then(|c| c.get("mapIterationFailureCount")).and_then(Value::as_u64).unwrap_or(0);
+    let failed = option(case, "stateConfiguration")
+        .and_then(|c| c.get("mapIterationFailureCount"))
+        .and_then(Value::as_u64)
+        .unwrap_or(0);
     run.mock(mocked, u32::try_from(failed).unwrap_or(u32::MAX))
 }
 
 fn result(run: &Run, probe: &Probe, injected: Option<Failure>) -> Value {
-    let failure = |f: &Failure, status: &str| json!({"status": status, "error": f.error, "cause": f.cause});
+    let failure =
+        |f: &Failure, status: &str| json!({"status": status, "error": f.error, "cause": f.cause});
     match &run.head.status {
         Status::Succeeded { output } => json!({"status": "SUCCEEDED", "output": **output}),
-        Status::Failed { error, cause } | Status::Aborted { error, cause } => json!({"status": "FAILED", "error": error, "cause": cause}),
+        Status::Failed { error, cause } | Status::Aborted { error, cause } => {
+            json!({"status": "FAILED", "error": error, "cause": cause})
+        }
         Status::TimedOut => json!({"status": "FAILED", "error": "States.Timeout"}),
         Status::Running => {
             let Some(frame) = run.frames.get(&ROOT) else { return json!({"status": "INVALID"}) };
-            let at = run.machine.state(frame.graph, frame.state).map(|s| s.name.to_string()).unwrap_or_default();
+            let at = run
+                .machine
+                .state(frame.graph, frame.state)
+                .map(|s| s.name.to_string())
+                .unwrap_or_default();
             if matches!(frame.phase, Phase::Retry { .. }) {
-                return injected.map_or_else(|| json!({"status": "RETRIABLE"}), |f| failure(&f, "RETRIABLE"));
+                return injected
+                    .map_or_else(|| json!({"status": "RETRIABLE"}), |f| failure(&f, "RETRIABLE"));
             }
             if at == probe.name && probe.kind() != "Wait" {
                 return json!({"status": "INVALID", "cause": "the state waits for a result that is not mocked"});
@@ -161,11 +199,14 @@ pub(super) fn is_accepted(case: &Map<String, Value>) -> bool {
     if probe.machine().is_err() {
         return false;
     }
-    let is_reader_given = option(case, "stateConfiguration").and_then(|c| c.get("mapItemReaderData"));
+    let is_reader_given =
+        option(case, "stateConfiguration").and_then(|c| c.get("mapItemReaderData"));
     if is_reader_given.is_some_and(|data| parsed(Some(data)).is_none()) {
         return false;
     }
-    if option(case, "context").is_some_and(|context| !parsed(Some(context)).is_some_and(|c| is_context(&c))) {
+    if option(case, "context")
+        .is_some_and(|context| !parsed(Some(context)).is_some_and(|c| is_context(&c)))
+    {
         return false;
     }
     match option(case, "mock") {
@@ -176,13 +217,18 @@ pub(super) fn is_accepted(case: &Map<String, Value>) -> bool {
             _ => true,
         },
         Some(mock) if has_too_many_failures(case, mock) => false,
-        Some(mock) => is_mock(&probe, mock, option(case, "revealSecrets") == Some(&Value::Bool(true))),
+        Some(mock) => {
+            is_mock(&probe, mock, option(case, "revealSecrets") == Some(&Value::Bool(true)))
+        }
     }
 }
 
 fn is_mock(probe: &Probe, mock: &Value, reveals: bool) -> bool {
     let has = |key: &str| mock.get(key).is_some_and(|v| !v.is_null());
-    if reveals || has("result") == has("errorOutput") || !matches!(probe.kind(), "Task" | "Map" | "Parallel") {
+    if reveals
+        || has("result") == has("errorOutput")
+        || !matches!(probe.kind(), "Task" | "Map" | "Parallel")
+    {
         return false;
     }
     if !has("result") {
@@ -190,19 +236,21 @@ fn is_mock(probe: &Probe, mock: &Value, reveals: bool) -> bool {
     }
     let Some(result) = parsed(mock.get("result")) else { return false };
     match probe.kind() {
-        "Parallel" => result.is_array(),
         "Map" if probe.state.contains_key("ResultWriter") => result.is_object(),
-        "Map" => result.is_array(),
+        "Parallel" | "Map" => result.is_array(),
         _ => {
             let resource = probe.state.get("Resource").and_then(Value::as_str).unwrap_or_default();
-            mock.get("fieldValidationMode").and_then(Value::as_str) == Some("NONE") || shapes::fits(resource, &result)
+            mock.get("fieldValidationMode").and_then(Value::as_str) == Some("NONE")
+                || shapes::fits(resource, &result)
         }
     }
 }
 
 /// Whether more iterations are to fail than there are.
 fn has_too_many_failures(case: &Map<String, Value>, mock: &Value) -> bool {
-    let failed = option(case, "stateConfiguration").and_then(|c| c.get("mapIterationFailureCount")).and_then(Value::as_u64);
+    let failed = option(case, "stateConfiguration")
+        .and_then(|c| c.get("mapIterationFailureCount"))
+        .and_then(Value::as_u64);
     let results = parsed(mock.get("result")).and_then(|r| r.as_array().map(Vec::len));
     failed.zip(results).is_some_and(|(failed, results)| failed > results as u64)
 }

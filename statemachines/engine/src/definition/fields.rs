@@ -42,12 +42,11 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn text(&self, field: &str) -> Option<&'a str> {
-        match self.get(field)? {
-            Value::String(text) => Some(text),
-            _ => {
-                self.report(field, format!("`{field}` must be a string"));
-                None
-            }
+        if let Value::String(text) = self.get(field)? {
+            Some(text)
+        } else {
+            self.report(field, format!("`{field}` must be a string"));
+            None
         }
     }
 
@@ -58,33 +57,21 @@ impl<'a> Fields<'a> {
         self.text(field)
     }
 
-    pub(super) fn flag(&self, field: &str) -> Option<bool> {
-        match self.get(field)? {
-            Value::Bool(flag) => Some(*flag),
-            _ => {
-                self.report(field, format!("`{field}` must be true or false"));
-                None
-            }
-        }
-    }
-
     pub(super) fn object(&self, field: &str) -> Option<&'a Map<String, Value>> {
-        match self.get(field)? {
-            Value::Object(map) => Some(map),
-            _ => {
-                self.report(field, format!("`{field}` must be an object"));
-                None
-            }
+        if let Value::Object(map) = self.get(field)? {
+            Some(map)
+        } else {
+            self.report(field, format!("`{field}` must be an object"));
+            None
         }
     }
 
     pub(super) fn array(&self, field: &str) -> Option<&'a Vec<Value>> {
-        match self.get(field)? {
-            Value::Array(items) => Some(items),
-            _ => {
-                self.report(field, format!("`{field}` must be an array"));
-                None
-            }
+        if let Value::Array(items) = self.get(field)? {
+            Some(items)
+        } else {
+            self.report(field, format!("`{field}` must be an array"));
+            None
         }
     }
 
@@ -112,7 +99,10 @@ impl<'a> Fields<'a> {
         match Expr::parse(text) {
             Ok(expr) => Some(expr),
             Err(reason) => {
-                self.report(field, format!("`{text}` is neither a path nor an intrinsic function: {reason}"));
+                self.report(
+                    field,
+                    format!("`{text}` is neither a path nor an intrinsic function: {reason}"),
+                );
                 None
             }
         }
@@ -161,7 +151,8 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn object_template(&self, field: &str, language: Language) -> Option<Template> {
-        let is_expression = matches!(self.get(field), Some(Value::String(t)) if jsonata_expression(t).is_some());
+        let is_expression =
+            matches!(self.get(field), Some(Value::String(t)) if jsonata_expression(t).is_some());
         if language == Language::JsonPath || !is_expression {
             self.object(field)?;
         }
@@ -169,7 +160,13 @@ impl<'a> Fields<'a> {
     }
 
     /// A number from `field`, from the path in `fieldPath`, or from a JSONata expression.
-    pub(super) fn amount(&self, field: &str, language: Language, least: i64, most: i64) -> Option<Amount> {
+    pub(super) fn amount(
+        &self,
+        field: &str,
+        language: Language,
+        least: i64,
+        most: i64,
+    ) -> Option<Amount> {
         let by_path = format!("{field}Path");
         if language == Language::JsonPath && self.has(&by_path) {
             if self.has(field) {
@@ -181,23 +178,30 @@ impl<'a> Fields<'a> {
             Value::Number(number) => match number.as_i64() {
                 Some(n) if (least..=most).contains(&n) => Some(Amount::Fixed(n)),
                 _ => {
-                    self.report(field, format!("`{field}` must be a whole number from {least} to {most}"));
+                    self.report(
+                        field,
+                        format!("`{field}` must be a whole number from {least} to {most}"),
+                    );
                     None
                 }
             },
-            Value::String(text) if language == Language::Jsonata => match jsonata_expression(text) {
-                Some(Ok(expression)) => match check_jsonata(expression) {
-                    Ok(()) => Some(Amount::Jsonata(Template::Jsonata(expression.to_owned()))),
-                    Err(reason) => {
-                        self.report(field, reason);
-                        None
+            Value::String(text) if language == Language::Jsonata => {
+                if let Some(Ok(expression)) = jsonata_expression(text) {
+                    match check_jsonata(expression) {
+                        Ok(()) => Some(Amount::Jsonata(Template::Jsonata(expression.to_owned()))),
+                        Err(reason) => {
+                            self.report(field, reason);
+                            None
+                        }
                     }
-                },
-                _ => {
-                    self.report(field, format!("`{field}` must be a number or an expression in `{{% … %}}`"));
+                } else {
+                    self.report(
+                        field,
+                        format!("`{field}` must be a number or an expression in `{{% … %}}`"),
+                    );
                     None
                 }
-            },
+            }
             _ => {
                 self.report(field, format!("`{field}` must be a whole number"));
                 None

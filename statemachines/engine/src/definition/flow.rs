@@ -37,8 +37,14 @@ pub(super) fn check(graph: &Graph, fields: &Fields<'_>) {
             );
         }
     }
-    let ends = |s: &State| matches!(s.kind, Kind::Succeed | Kind::Fail { .. }) || (s.next.is_none() && !matches!(s.kind, Kind::Choice { .. }));
+    let ends = |s: &State| {
+        matches!(s.kind, Kind::Succeed | Kind::Fail { .. })
+            || (s.next.is_none() && !matches!(s.kind, Kind::Choice { .. }))
+    };
     if !states().any(|(state, _)| ends(state)) {
-        fields.report("States", "no state ends the machine; give one `\"End\": true` or add a Succeed or Fail state");
+        fields.report(
+            "States",
+            "no state ends the machine; give one `\"End\": true` or add a Succeed or Fail state",
+        );
     }
 }

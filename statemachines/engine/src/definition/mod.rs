@@ -1,13 +1,14 @@
 //! A parsed definition: every path, expression and target resolved once.
 
+mod children;
 mod fields;
 mod flow;
 mod parse;
 mod resource;
 mod retry;
+mod rules;
 mod states;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -49,7 +50,6 @@ pub(crate) enum Language {
 pub(crate) struct Graph {
     pub(crate) start: u32,
     pub(crate) states: Vec<State>,
-    pub(crate) by_name: HashMap<String, u32>,
 }
 
 #[derive(Debug)]

@@ -112,7 +112,8 @@ fn hex(bytes: &[u8]) -> String {
 
 fn read(definition: &str, problems: &Problems) -> Option<(Vec<Graph>, Option<i64>)> {
     if definition.len() > MAX_BYTES {
-        problems.add("", format!("the definition is longer than {MAX_BYTES} bytes; split the machine"));
+        problems
+            .add("", format!("the definition is longer than {MAX_BYTES} bytes; split the machine"));
         return None;
     }
     let value: Value = match serde_json::from_str(definition) {
@@ -127,18 +128,24 @@ fn read(definition: &str, problems: &Problems) -> Option<(Vec<Graph>, Option<i64
         return None;
     };
     let fields = Fields { map, pointer: "", problems };
-    fields.only(&["Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"], "a state machine");
+    fields.only(
+        &["Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"],
+        "a state machine",
+    );
     if let Some(version) = fields.text("Version")
         && version != "1.0"
     {
         fields.report("Version", "the only version of the language is `1.0`");
     }
-    let timeout = fields.get("TimeoutSeconds").and_then(|_| match fields.amount("TimeoutSeconds", Language::JsonPath, 1, 99_999_999)? {
-        super::Amount::Fixed(n) => Some(n),
-        _ => None,
+    let timeout = fields.get("TimeoutSeconds").and_then(|_| {
+        match fields.amount("TimeoutSeconds", Language::JsonPath, 1, 99_999_999)? {
+            super::Amount::Fixed(n) => Some(n),
+            _ => None,
+        }
     });
     let language = language(&fields, Language::JsonPath, true);
-    let mut builder = Builder { problems, graphs: Vec::new(), nesting: 0, language, names: HashMap::new() };
+    let mut builder =
+        Builder { problems, graphs: Vec::new(), nesting: 0, language, names: HashMap::new() };
     builder.graph(map, "", language);
     let graphs: Option<Vec<Graph>> = builder.graphs.into_iter().collect();
     Some((graphs?, timeout))
@@ -156,7 +163,10 @@ pub(super) fn language(fields: &Fields<'_>, outer: Language, is_machine: bool) -
             Language::JsonPath
         }
         Some(other) => {
-            fields.report("QueryLanguage", format!("`{other}` is no query language; use `JSONPath` or `JSONata`"));
+            fields.report(
+                "QueryLanguage",
+                format!("`{other}` is no query language; use `JSONPath` or `JSONata`"),
+            );
             outer
         }
     }
@@ -164,12 +174,20 @@ pub(super) fn language(fields: &Fields<'_>, outer: Language, is_machine: bool) -
 
 impl Builder<'_> {
     /// Reads a graph and gives its index; depth first, so that the order is stable.
-    pub(super) fn graph(&mut self, map: &Map<String, Value>, pointer: &str, language: Language) -> u32 {
+    pub(super) fn graph(
+        &mut self,
+        map: &Map<String, Value>,
+        pointer: &str,
+        language: Language,
+    ) -> u32 {
         let index = self.graphs.len();
         self.graphs.push(None);
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         if self.nesting >= MAX_NESTING {
-            self.problems.add(pointer, format!("machines are nested deeper than {MAX_NESTING}; flatten the definition"));
+            self.problems.add(
+                pointer,
+                format!("machines are nested deeper than {MAX_NESTING}; flatten the definition"),
+            );
             return number;
         }
         self.nesting += 1;
@@ -181,7 +199,12 @@ impl Builder<'_> {
         number
     }
 
-    fn states(&mut self, map: &Map<String, Value>, pointer: &str, language: Language) -> Option<Graph> {
+    fn states(
+        &mut self,
+        map: &Map<String, Value>,
+        pointer: &str,
+        language: Language,
+    ) -> Option<Graph> {
         let problems = self.problems;
         let fields = Fields { map, pointer, problems };
         fields.comment();
@@ -207,14 +230,17 @@ impl Builder<'_> {
                 problems.add(at.clone(), format!("the state name `{name}` is used at {other} too; names are unique in a machine"));
             }
             match value {
-                Value::Object(state) => parsed.push(states::state(self, name, state, &at, language, &by_name)),
+                Value::Object(state) => {
+                    parsed.push(states::state(self, name, state, &at, language, &by_name));
+                }
                 _ => problems.add(at, "a state is a JSON object"),
             }
         }
         let states: Vec<_> = parsed.into_iter().collect::<Option<_>>().unwrap_or_default();
-        let start = start_name.and_then(|name| match by_name.get(name) {
-            Some(start) => Some(*start),
-            None => {
+        let start = start_name.and_then(|name| {
+            if let Some(start) = by_name.get(name) {
+                Some(*start)
+            } else {
                 fields.report("StartAt", format!("there is no state `{name}`"));
                 None
             }
@@ -222,7 +248,7 @@ impl Builder<'_> {
         if states.len() != all.len() {
             return None;
         }
-        let graph = Graph { start, states, by_name };
+        let graph = Graph { start, states };
         flow::check(&graph, &fields);
         Some(graph)
     }

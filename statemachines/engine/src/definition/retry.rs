@@ -7,7 +7,12 @@ use serde_json::Value;
 use super::fields::Fields;
 use super::{Catcher, Language, Retrier};
 
-fn errors(fields: &Fields<'_>, is_last: bool, seen: &mut Vec<String>, is_retry: bool) -> Vec<String> {
+fn errors(
+    fields: &Fields<'_>,
+    is_last: bool,
+    seen: &mut Vec<String>,
+    is_retry: bool,
+) -> Vec<String> {
     if !fields.has("ErrorEquals") {
         fields.report("", "`ErrorEquals` is missing");
     }
@@ -24,11 +29,17 @@ fn errors(fields: &Fields<'_>, is_last: bool, seen: &mut Vec<String>, is_retry: 
             fields.report("ErrorEquals", "`States.ALL` stands alone in `ErrorEquals`");
         }
         if !is_last {
-            fields.report("ErrorEquals", "`States.ALL` is for the last entry; those after it can never fire");
+            fields.report(
+                "ErrorEquals",
+                "`States.ALL` is for the last entry; those after it can never fire",
+            );
         }
     }
     if is_retry && !names.is_empty() && names.iter().all(|n| seen.contains(n)) {
-        fields.report("ErrorEquals", "an entry before this one takes all of these errors, so this one can never fire");
+        fields.report(
+            "ErrorEquals",
+            "an entry before this one takes all of these errors, so this one can never fire",
+        );
     }
     seen.extend(names.iter().cloned());
     names
@@ -45,19 +56,40 @@ pub(super) fn retriers(state: &Fields<'_>) -> Vec<Retrier> {
             continue;
         };
         let fields = Fields { map, pointer: &pointer, problems: state.problems };
-        fields.only(&["BackoffRate", "Comment", "ErrorEquals", "IntervalSeconds", "JitterStrategy", "MaxAttempts", "MaxDelaySeconds"], "an entry of `Retry`");
+        fields.only(
+            &[
+                "BackoffRate",
+                "Comment",
+                "ErrorEquals",
+                "IntervalSeconds",
+                "JitterStrategy",
+                "MaxAttempts",
+                "MaxDelaySeconds",
+            ],
+            "an entry of `Retry`",
+        );
         fields.comment();
         let whole = |field: &str, least: u64, most: u64, default: u64| match fields.get(field) {
             None => default,
-            Some(value) => value.as_u64().filter(|n| (least..=most).contains(n)).unwrap_or_else(|| {
-                fields.report(field, format!("`{field}` must be a whole number from {least} to {most}"));
-                default
-            }),
+            Some(value) => {
+                value.as_u64().filter(|n| (least..=most).contains(n)).unwrap_or_else(|| {
+                    fields.report(
+                        field,
+                        format!("`{field}` must be a whole number from {least} to {most}"),
+                    );
+                    default
+                })
+            }
         };
         let interval = whole("IntervalSeconds", 1, 99_999_999, 1);
-        let max_delay = fields.has("MaxDelaySeconds").then(|| whole("MaxDelaySeconds", 1, 31_622_400, 31_622_400));
+        let max_delay = fields
+            .has("MaxDelaySeconds")
+            .then(|| whole("MaxDelaySeconds", 1, 31_622_400, 31_622_400));
         if max_delay.is_some_and(|most| most <= interval && fields.has("IntervalSeconds")) {
-            fields.report("MaxDelaySeconds", "`MaxDelaySeconds` must be greater than `IntervalSeconds`");
+            fields.report(
+                "MaxDelaySeconds",
+                "`MaxDelaySeconds` must be greater than `IntervalSeconds`",
+            );
         }
         let rate = fields.get("BackoffRate").map_or(Some(2.0), Value::as_f64).filter(|r| *r >= 1.0);
         if rate.is_none() {
@@ -81,7 +113,11 @@ pub(super) fn retriers(state: &Fields<'_>) -> Vec<Retrier> {
 }
 
 /// Reads `Catch`.
-pub(super) fn catchers(state: &Fields<'_>, language: Language, targets: &HashMap<String, u32>) -> Vec<Catcher> {
+pub(super) fn catchers(
+    state: &Fields<'_>,
+    language: Language,
+    targets: &HashMap<String, u32>,
+) -> Vec<Catcher> {
     let Some(items) = state.array("Catch") else { return Vec::new() };
     let (mut all, mut seen) = (Vec::new(), Vec::new());
     for (i, item) in items.iter().enumerate() {
@@ -92,8 +128,14 @@ pub(super) fn catchers(state: &Fields<'_>, language: Language, targets: &HashMap
         };
         let fields = Fields { map, pointer: &pointer, problems: state.problems };
         match language {
-            Language::JsonPath => fields.only(&["Assign", "Comment", "ErrorEquals", "Next", "ResultPath"], "an entry of `Catch` in JSONPath"),
-            Language::Jsonata => fields.only(&["Assign", "Comment", "ErrorEquals", "Next", "Output"], "an entry of `Catch` in JSONata"),
+            Language::JsonPath => fields.only(
+                &["Assign", "Comment", "ErrorEquals", "Next", "ResultPath"],
+                "an entry of `Catch` in JSONPath",
+            ),
+            Language::Jsonata => fields.only(
+                &["Assign", "Comment", "ErrorEquals", "Next", "Output"],
+                "an entry of `Catch` in JSONata",
+            ),
         }
         fields.comment();
         let errors = errors(&fields, i + 1 == items.len(), &mut seen, false);

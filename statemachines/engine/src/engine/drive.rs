@@ -16,6 +16,9 @@ const RESUMED_AT_ONCE: usize = 64;
 /// Conflicts with other drivers that one drive puts up with.
 const MAX_CONFLICTS: usize = 1_000;
 
+/// What a driver's own task gave.
+type Joined = Result<Result<Driven, EngineError>, tokio::task::JoinError>;
+
 /// The end of a task's run.
 struct Ended {
     frame: u64,
@@ -41,7 +44,7 @@ impl Engine {
             *slot.live.lock().await = None;
             result
         };
-        self.inner.slots.release(name, slot);
+        self.inner.slots.release(name, &slot);
         result
     }
 
@@ -54,7 +57,9 @@ impl Engine {
             let stepped = self.step(name, slot, ended.as_ref(), &mut known).await;
             let (driven, calls) = match stepped {
                 Ok(stepped) => stepped,
-                Err(EngineError::Journal(JournalError::Conflict(_))) if conflicts < MAX_CONFLICTS => {
+                Err(EngineError::Journal(JournalError::Conflict(_)))
+                    if conflicts < MAX_CONFLICTS =>
+                {
                     conflicts += 1;
                     // Writes that went into the failed commit are lost: the task runs again.
                     if let Some(lost) = ended.take_if(|e| e.effects.is_spent()) {
@@ -89,14 +94,21 @@ impl Engine {
     }
 
     /// Applies what ended and what is due, commits, and gives the tasks that are new.
-    async fn step(&self, name: &str, slot: &Slot, ended: Option<&Ended>, known: &mut HashSet<String>) -> Result<(Driven, Vec<Call>), EngineError> {
+    async fn step(
+        &self,
+        name: &str,
+        slot: &Slot,
+        ended: Option<&Ended>,
+        known: &mut HashSet<String>,
+    ) -> Result<(Driven, Vec<Call>), EngineError> {
         let mut guard = slot.live.lock().await;
         let live = self.live(name, &mut guard).await?;
         let now_ms = self.inner.clock.now_ms();
         live.run.at(now_ms, rand::random());
         let mut effects = Vec::new();
         if let Some(ended) = ended {
-            let result: Result<Value, Failure> = ended.result.clone().map_err(|f| Failure::new(&f.error, f.cause));
+            let result: Result<Value, Failure> =
+                ended.result.clone().map_err(|f| Failure::new(&f.error, f.cause));
             if live.run.task_ended(ended.frame, &ended.key, result) {
                 effects = ended.effects.take();
             }
@@ -155,7 +167,8 @@ impl Engine {
     pub async fn resume_all(&self) -> Result<Vec<String>, EngineError> {
         let mut names: Vec<String> = Vec::new();
         loop {
-            let page = self.inner.journal.list_runnable(names.last().map(String::as_str), 1_000).await?;
+            let page =
+                self.inner.journal.list_runnable(names.last().map(String::as_str), 1_000).await?;
             if page.is_empty() {
                 break;
             }
@@ -163,7 +176,7 @@ impl Engine {
         }
         let mut running: JoinSet<Result<Driven, EngineError>> = JoinSet::new();
         let mut first_error = None;
-        let note = |joined: Option<Result<Result<Driven, EngineError>, tokio::task::JoinError>>, first: &mut Option<EngineError>| {
+        let note = |joined: Option<Joined>, first: &mut Option<EngineError>| {
             if let Some(Ok(Err(error))) = joined {
                 first.get_or_insert(error);
             }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::definition::Machine;
 use crate::journal::{Created, Journal, JournalError, NewExecution};
-use crate::run::{Failure, Identity, Limits, Rejected, Run, Status, execution_of};
+use crate::run::{Failure, Identity, Limits, Query, Rejected, Run, Status, execution_of};
 use crate::tasks::Tasks;
 
 pub use clock::{Clock, SystemClock};
@@ -107,8 +107,23 @@ impl Engine {
     }
 
     /// As [`Engine::new`], with what the context object shows and with other limits.
-    pub fn with(journal: Arc<dyn Journal>, tasks: Arc<dyn Tasks>, clock: Arc<dyn Clock>, identity: Identity, limits: Limits) -> Self {
-        Self { inner: Arc::new(Inner { journal, tasks, clock, identity, limits, slots: Slots::default() }) }
+    pub fn with(
+        journal: Arc<dyn Journal>,
+        tasks: Arc<dyn Tasks>,
+        clock: Arc<dyn Clock>,
+        identity: Identity,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                journal,
+                tasks,
+                clock,
+                identity,
+                limits,
+                slots: Slots::default(),
+            }),
+        }
     }
 
     /// Accepts an execution: once this returns, it is durable. States without effects run at
@@ -116,13 +131,20 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::BadName`], or what the journal said.
-    pub async fn start(&self, name: &str, machine: &Machine, input: Value) -> Result<Started, EngineError> {
-        let has_form = (1..=80).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    pub async fn start(
+        &self,
+        name: &str,
+        machine: &Machine,
+        input: Value,
+    ) -> Result<Started, EngineError> {
+        let has_form = (1..=80).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
         if !has_form {
             return Err(EngineError::BadName(name.to_owned()));
         }
         let now_ms = self.inner.clock.now_ms();
-        let mut run = Run::new(machine, name, &self.inner.identity, input, now_ms, self.inner.limits);
+        let mut run =
+            Run::new(machine, name, &self.inner.identity, input, now_ms, self.inner.limits);
         run.at(now_ms, rand::random());
         run.advance(store::STEP);
         let new = NewExecution {
@@ -143,7 +165,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::NotWaiting`] where the token was answered before.
-    pub async fn send_task_success(&self, token: &str, output: Value) -> Result<String, EngineError> {
+    pub async fn send_task_success(
+        &self,
+        token: &str,
+        output: Value,
+    ) -> Result<String, EngineError> {
         self.answer(token, Ok(output)).await
     }
 
@@ -152,8 +178,18 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::send_task_success`].
-    pub async fn send_task_failure(&self, token: &str, error: Option<&str>, cause: Option<&str>) -> Result<String, EngineError> {
-        let failure = Failure { error: error.map(str::to_owned), cause: cause.map(str::to_owned), also: None, query: None };
+    pub async fn send_task_failure(
+        &self,
+        token: &str,
+        error: Option<&str>,
+        cause: Option<&str>,
+    ) -> Result<String, EngineError> {
+        let failure = Failure {
+            error: error.map(str::to_owned),
+            cause: cause.map(str::to_owned),
+            also: None,
+            query: Query::No,
+        };
         self.answer(token, Err(failure)).await
     }
 
@@ -166,7 +202,11 @@ impl Engine {
         self.change(&name, |run, _| rejected(&name, run.heartbeat(token))).await?
     }
 
-    async fn answer(&self, token: &str, result: Result<Value, Failure>) -> Result<String, EngineError> {
+    async fn answer(
+        &self,
+        token: &str,
+        result: Result<Value, Failure>,
+    ) -> Result<String, EngineError> {
         let name = execution_of(token).ok_or(EngineError::BadToken)?;
         self.change(&name, |run, _| rejected(&name, run.token(token, result.clone()))).await??;
         Ok(name)
@@ -176,8 +216,14 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Unknown`], or what the journal said.
-    pub async fn stop(&self, name: &str, error: Option<&str>, cause: Option<&str>) -> Result<bool, EngineError> {
-        self.change(name, |run, _| run.abort(error.map(str::to_owned), cause.map(str::to_owned))).await
+    pub async fn stop(
+        &self,
+        name: &str,
+        error: Option<&str>,
+        cause: Option<&str>,
+    ) -> Result<bool, EngineError> {
+        self.change(name, |run, _| run.abort(error.map(str::to_owned), cause.map(str::to_owned)))
+            .await
     }
 
     /// Fires all timers that are due at `now_ms`, the earliest first, each once. Gives the
@@ -211,7 +257,11 @@ impl Engine {
     ///
     /// # Errors
     /// What the journal said.
-    pub async fn list_unfinished(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, EngineError> {
+    pub async fn list_unfinished(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, EngineError> {
         Ok(self.inner.journal.list_unfinished(after, limit).await?)
     }
 

@@ -42,10 +42,10 @@ impl Slots {
     }
 
     /// Drops the slot where `slot` is its last user.
-    pub(super) fn release(&self, name: &str, slot: Arc<Slot>) {
+    pub(super) fn release(&self, name: &str, slot: &Arc<Slot>) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         // One count is the map's, one is the caller's; new users come through this lock.
-        if Arc::strong_count(&slot) <= 2 {
+        if Arc::strong_count(slot) <= 2 {
             slots.remove(name);
         }
     }
@@ -61,7 +61,8 @@ impl Slots {
 
     /// The machine of a definition, parsed before or now.
     pub(super) fn machine(&self, definition: &str) -> Result<Machine, crate::DefinitionErrors> {
-        let known = self.machines.lock().unwrap_or_else(PoisonError::into_inner).get(definition).cloned();
+        let known =
+            self.machines.lock().unwrap_or_else(PoisonError::into_inner).get(definition).cloned();
         if let Some(machine) = known {
             return Ok(machine);
         }

@@ -15,11 +15,20 @@ pub(super) const STEP: u32 = 1_000;
 const ATTEMPTS: usize = 32;
 
 /// Takes what `run` has not yet committed.
-pub(super) fn commit_of(run: &mut Run, expected_revision: u64, effects: Vec<Box<dyn Any + Send>>) -> Commit {
+pub(super) fn commit_of(
+    run: &mut Run,
+    expected_revision: u64,
+    effects: Vec<Box<dyn Any + Send>>,
+) -> Commit {
     let dirty = std::mem::take(&mut run.dirty);
-    let frames = dirty.into_iter().map(|(id, dirty)| frame_change(id, dirty, run.frames.get(&id))).collect();
+    let frames =
+        dirty.into_iter().map(|(id, dirty)| frame_change(id, dirty, run.frames.get(&id))).collect();
     let scheduled = std::mem::take(&mut run.scheduled);
-    let scheduled = scheduled.into_iter().filter_map(|id| run.call(id)).map(|call| (call.key, call.resource)).collect();
+    let scheduled = scheduled
+        .into_iter()
+        .filter_map(|id| run.call(id))
+        .map(|call| (call.key, call.resource))
+        .collect();
     let is_running = !run.is_finished();
     Commit {
         execution: run.head.name.clone(),
@@ -41,15 +50,29 @@ fn frame_change(id: u64, dirty: Dirty, frame: Option<&Frame>) -> FrameChange {
         return FrameChange { id, body: None, phase: None, wake_ms: None };
     };
     let body = (dirty == Dirty::Whole).then(|| serde_json::to_string(frame).unwrap_or_default());
-    FrameChange { id, body, phase: Some(serde_json::to_string(&frame.moving()).unwrap_or_default()), wake_ms: frame.wake_ms() }
+    FrameChange {
+        id,
+        body,
+        phase: Some(serde_json::to_string(&frame.moving()).unwrap_or_default()),
+        wake_ms: frame.wake_ms(),
+    }
 }
 
 impl Engine {
     /// The execution as it was committed last.
     pub(super) async fn load(&self, name: &str) -> Result<(Run, u64), EngineError> {
-        let stored = self.inner.journal.get(name).await?.ok_or_else(|| EngineError::Unknown(name.to_owned()))?;
+        let stored = self
+            .inner
+            .journal
+            .get(name)
+            .await?
+            .ok_or_else(|| EngineError::Unknown(name.to_owned()))?;
         let corrupt = |source| JournalError::Corrupt { name: name.to_owned(), source };
-        let machine = self.inner.slots.machine(&stored.definition).map_err(|e| EngineError::Definition(name.to_owned(), e))?;
+        let machine = self
+            .inner
+            .slots
+            .machine(&stored.definition)
+            .map_err(|e| EngineError::Definition(name.to_owned(), e))?;
         let mut head: Head = serde_json::from_str(&stored.head).map_err(corrupt)?;
         head.input = stored.input;
         let mut frames = BTreeMap::new();
@@ -62,7 +85,11 @@ impl Engine {
     }
 
     /// The execution in memory, loaded where it is not.
-    pub(super) async fn live<'s>(&self, name: &str, slot: &'s mut Option<Live>) -> Result<&'s mut Live, EngineError> {
+    pub(super) async fn live<'s>(
+        &self,
+        name: &str,
+        slot: &'s mut Option<Live>,
+    ) -> Result<&'s mut Live, EngineError> {
         if slot.is_none() {
             let (run, revision) = self.load(name).await?;
             *slot = Some(Live { run, revision });
@@ -71,7 +98,11 @@ impl Engine {
     }
 
     /// Commits what changed, steps on while frames are ready, and commits again.
-    pub(super) async fn settle(&self, live: &mut Live, effects: Vec<Box<dyn Any + Send>>) -> Result<(), EngineError> {
+    pub(super) async fn settle(
+        &self,
+        live: &mut Live,
+        effects: Vec<Box<dyn Any + Send>>,
+    ) -> Result<(), EngineError> {
         let mut effects = effects;
         loop {
             if live.run.has_ready() {
@@ -90,7 +121,11 @@ impl Engine {
     }
 
     /// Applies `change` to an execution and commits it, whoever else is driving it.
-    pub(super) async fn change<R>(&self, name: &str, mut change: impl FnMut(&mut Run, i64) -> R) -> Result<R, EngineError> {
+    pub(super) async fn change<R>(
+        &self,
+        name: &str,
+        mut change: impl FnMut(&mut Run, i64) -> R,
+    ) -> Result<R, EngineError> {
         let slot = self.inner.slots.get(name);
         let result = self.change_in(name, &slot.live, &mut change).await;
         slot.changed.notify_one();
@@ -98,11 +133,16 @@ impl Engine {
         if slot.driver.try_lock().is_ok() {
             *slot.live.lock().await = None;
         }
-        self.inner.slots.release(name, slot);
+        self.inner.slots.release(name, &slot);
         result
     }
 
-    async fn change_in<R>(&self, name: &str, slot: &tokio::sync::Mutex<Option<Live>>, change: &mut impl FnMut(&mut Run, i64) -> R) -> Result<R, EngineError> {
+    async fn change_in<R>(
+        &self,
+        name: &str,
+        slot: &tokio::sync::Mutex<Option<Live>>,
+        change: &mut impl FnMut(&mut Run, i64) -> R,
+    ) -> Result<R, EngineError> {
         let mut guard = slot.lock().await;
         for _ in 0..ATTEMPTS {
             let live = self.live(name, &mut guard).await?;

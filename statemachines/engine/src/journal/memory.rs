@@ -102,7 +102,12 @@ impl State {
         Ok(())
     }
 
-    fn names(&self, after: Option<&str>, limit: usize, wanted: impl Fn(&Execution) -> bool) -> Vec<String> {
+    fn names(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        wanted: impl Fn(&Execution) -> bool,
+    ) -> Vec<String> {
         let after = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
         let range = self.executions.range::<str, _>((after, std::ops::Bound::Unbounded));
         range.filter(|(_, e)| wanted(e)).take(limit).map(|(name, _)| name.clone()).collect()
@@ -143,15 +148,31 @@ impl Journal for MemoryJournal {
             revision: e.revision,
             head: e.head.clone(),
             input: Arc::clone(&e.input),
-            frames: e.frames.iter().map(|(id, f)| StoredFrame { id: *id, body: f.body.clone(), phase: f.phase.clone() }).collect(),
+            frames: e
+                .frames
+                .iter()
+                .map(|(id, f)| StoredFrame {
+                    id: *id,
+                    body: f.body.clone(),
+                    phase: f.phase.clone(),
+                })
+                .collect(),
         }))
     }
 
-    async fn list_runnable(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, JournalError> {
+    async fn list_runnable(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError> {
         Ok(self.lock().names(after, limit, |e| e.status == "RUNNING" && e.is_runnable))
     }
 
-    async fn list_unfinished(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, JournalError> {
+    async fn list_unfinished(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError> {
         Ok(self.lock().names(after, limit, |e| e.status == "RUNNING"))
     }
 
@@ -173,7 +194,12 @@ impl Journal for MemoryJournal {
         Ok(self.lock().timers.first().map(|(at, ..)| *at))
     }
 
-    async fn history(&self, name: &str, after: u64, limit: usize) -> Result<Vec<Value>, JournalError> {
+    async fn history(
+        &self,
+        name: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Value>, JournalError> {
         let state = self.lock();
         let events = state.executions.get(name).into_iter().flat_map(|e| &e.events);
         Ok(events.filter(|e| e.id > after).take(limit).map(Event::to_json).collect())

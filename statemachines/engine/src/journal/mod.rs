@@ -33,10 +33,18 @@ pub trait Journal: Send + Sync {
     async fn get(&self, name: &str) -> Result<Option<Stored>, JournalError>;
 
     /// Names of unfinished executions that have work to do, in order, after `after`.
-    async fn list_runnable(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, JournalError>;
+    async fn list_runnable(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError>;
 
     /// Names of all unfinished executions, in order, after `after`.
-    async fn list_unfinished(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, JournalError>;
+    async fn list_unfinished(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError>;
 
     /// Executions with a timer at or before `now_ms`, the earliest first.
     async fn list_due(&self, now_ms: i64, limit: usize) -> Result<Vec<String>, JournalError>;
@@ -45,7 +53,12 @@ pub trait Journal: Send + Sync {
     async fn next_timer(&self) -> Result<Option<i64>, JournalError>;
 
     /// Events of an execution after the event `after`, as `GetExecutionHistory` gives them.
-    async fn history(&self, name: &str, after: u64, limit: usize) -> Result<Vec<Value>, JournalError>;
+    async fn history(
+        &self,
+        name: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Value>, JournalError>;
 }
 
 /// Why the journal could not do what was asked.

@@ -59,7 +59,9 @@ pub struct SqlEffect(Box<dyn FnOnce(&Transaction<'_>) -> Result<(), rusqlite::Er
 
 impl SqlEffect {
     /// An effect that runs once, where and when the task's result is committed.
-    pub fn new(write: impl FnOnce(&Transaction<'_>) -> Result<(), rusqlite::Error> + Send + 'static) -> Self {
+    pub fn new(
+        write: impl FnOnce(&Transaction<'_>) -> Result<(), rusqlite::Error> + Send + 'static,
+    ) -> Self {
         Self(Box::new(write))
     }
 }
@@ -97,7 +99,11 @@ fn unsigned(n: i64) -> u64 {
 }
 
 /// Whether the step was applied; false where the revision was another.
-fn apply(tx: &Transaction<'_>, execution: i64, step: PreparedStep) -> Result<bool, rusqlite::Error> {
+fn apply(
+    tx: &Transaction<'_>,
+    execution: i64,
+    step: PreparedStep,
+) -> Result<bool, rusqlite::Error> {
     let changed = tx
         .prepare_cached(
             "update machine_execution set revision = revision + 1, status = ?3, is_runnable = ?4, deadline_ms = ?5, head = ?6
@@ -108,13 +114,15 @@ fn apply(tx: &Transaction<'_>, execution: i64, step: PreparedStep) -> Result<boo
         return Ok(false);
     }
     for (id, event) in step.events {
-        tx.prepare_cached("insert into machine_event (execution, id, event) values (?1, ?2, ?3)")?.execute(params![execution, signed(id), event])?;
+        tx.prepare_cached("insert into machine_event (execution, id, event) values (?1, ?2, ?3)")?
+            .execute(params![execution, signed(id), event])?;
     }
     for frame in step.frames {
         let id = signed(frame.id);
         match (frame.phase, frame.body) {
             (None, _) => {
-                tx.prepare_cached("delete from machine_frame where execution = ?1 and id = ?2")?.execute(params![execution, id])?;
+                tx.prepare_cached("delete from machine_frame where execution = ?1 and id = ?2")?
+                    .execute(params![execution, id])?;
             }
             (Some(phase), Some(body)) => {
                 tx.prepare_cached("insert or replace into machine_frame (execution, id, body, phase, wake_ms) values (?1, ?2, ?3, ?4, ?5)")?
@@ -127,10 +135,14 @@ fn apply(tx: &Transaction<'_>, execution: i64, step: PreparedStep) -> Result<boo
         }
     }
     for (key, resource) in step.scheduled {
-        tx.prepare_cached("insert into machine_task (key, execution, resource) values (?1, ?2, ?3)")?.execute(params![key, execution, resource])?;
+        tx.prepare_cached(
+            "insert into machine_task (key, execution, resource) values (?1, ?2, ?3)",
+        )?
+        .execute(params![key, execution, resource])?;
     }
     for key in step.settled {
-        tx.prepare_cached("update machine_task set is_settled = 1 where key = ?1")?.execute(params![key])?;
+        tx.prepare_cached("update machine_task set is_settled = 1 where key = ?1")?
+            .execute(params![key])?;
     }
     for effect in step.effects {
         if let Ok(effect) = effect.downcast::<SqlEffect>() {
@@ -172,9 +184,17 @@ impl PreparedStep {
     }
 }
 
-fn names(connection: &Connection, sql: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, rusqlite::Error> {
+fn names(
+    connection: &Connection,
+    sql: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<String>, rusqlite::Error> {
     let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map(params![after.unwrap_or_default(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))?;
+    let rows = statement.query_map(
+        params![after.unwrap_or_default(), i64::try_from(limit).unwrap_or(i64::MAX)],
+        |row| row.get(0),
+    )?;
     rows.collect()
 }
 
@@ -185,7 +205,10 @@ impl Journal for SqliteJournal {
         let (definition, digest) = (new.definition, new.digest);
         let input = new.input.to_string();
         let write = move |tx: &Transaction<'_>| {
-            tx.prepare_cached("insert or ignore into machine_definition (digest, definition) values (?1, ?2)")?.execute(params![&*digest, &*definition])?;
+            tx.prepare_cached(
+                "insert or ignore into machine_definition (digest, definition) values (?1, ?2)",
+            )?
+            .execute(params![&*digest, &*definition])?;
             let inserted = tx
                 .prepare_cached(
                     "insert or ignore into machine_execution (name, digest, status, is_runnable, revision, head, input)
@@ -205,7 +228,10 @@ impl Journal for SqliteJournal {
         let (name, step) = PreparedStep::new(step);
         let conflict = JournalError::Conflict(name.clone());
         let write = move |tx: &Transaction<'_>| {
-            let id = tx.prepare_cached("select id from machine_execution where name = ?1")?.query_row([&name], |row| row.get(0)).optional()?;
+            let id = tx
+                .prepare_cached("select id from machine_execution where name = ?1")?
+                .query_row([&name], |row| row.get(0))
+                .optional()?;
             match id {
                 Some(id) => apply(tx, id, step),
                 None => Ok(false),
@@ -223,27 +249,56 @@ impl Journal for SqliteJournal {
             let row = tx
                 .prepare_cached(sql)?
                 .query_row([&wanted], |row| {
-                    Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get::<_, String>(3)?, row.get::<_, String>(4)?))
+                    Ok((
+                        row.get::<_, i64>(0)?,
+                        row.get::<_, String>(1)?,
+                        row.get::<_, i64>(2)?,
+                        row.get::<_, String>(3)?,
+                        row.get::<_, String>(4)?,
+                    ))
                 })
                 .optional()?;
             let Some((id, definition, revision, head, input)) = row else { return Ok(None) };
-            let mut statement = tx.prepare_cached("select id, body, phase from machine_frame where execution = ?1 order by id")?;
-            let frames = statement.query_map([id], |row| Ok(StoredFrame { id: unsigned(row.get(0)?), body: row.get(1)?, phase: row.get(2)? }))?;
+            let mut statement = tx.prepare_cached(
+                "select id, body, phase from machine_frame where execution = ?1 order by id",
+            )?;
+            let frames = statement.query_map([id], |row| {
+                Ok(StoredFrame { id: unsigned(row.get(0)?), body: row.get(1)?, phase: row.get(2)? })
+            })?;
             let frames = frames.collect::<Result<Vec<_>, _>>()?;
             Ok(Some((definition, revision, head, input, frames)))
         };
-        let Some((definition, revision, head, input, frames)) = self.db.read(read).await.map_err(store)? else { return Ok(None) };
-        let input: Value = serde_json::from_str(&input).map_err(|source| JournalError::Corrupt { name: name.to_owned(), source })?;
-        Ok(Some(Stored { definition: definition.into(), revision: unsigned(revision), head, input: Arc::new(input), frames }))
+        let Some((definition, revision, head, input, frames)) =
+            self.db.read(read).await.map_err(store)?
+        else {
+            return Ok(None);
+        };
+        let input: Value = serde_json::from_str(&input)
+            .map_err(|source| JournalError::Corrupt { name: name.to_owned(), source })?;
+        Ok(Some(Stored {
+            definition: definition.into(),
+            revision: unsigned(revision),
+            head,
+            input: Arc::new(input),
+            frames,
+        }))
     }
 
-    async fn list_runnable(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, JournalError> {
+    async fn list_runnable(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError> {
         let after = after.map(str::to_owned);
         let sql = "select name from machine_execution where is_runnable = 1 and name > ?1 order by name limit ?2";
         self.db.read(move |c| names(c, sql, after.as_deref(), limit)).await.map_err(store)
     }
 
-    async fn list_unfinished(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, JournalError> {
+    async fn list_unfinished(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError> {
         let after = after.map(str::to_owned);
         let sql = "select name from machine_execution where status = 'RUNNING' and name > ?1 order by name limit ?2";
         self.db.read(move |c| names(c, sql, after.as_deref(), limit)).await.map_err(store)
@@ -258,7 +313,10 @@ impl Journal for SqliteJournal {
                        ) due join machine_execution e on e.id = due.execution
                        group by e.id order by min(due.at), e.id limit ?2";
             let mut statement = c.prepare_cached(sql)?;
-            let rows = statement.query_map(params![now_ms, i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))?;
+            let rows = statement
+                .query_map(params![now_ms, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                    row.get(0)
+                })?;
             rows.collect()
         };
         self.db.read(read).await.map_err(store)
@@ -273,17 +331,28 @@ impl Journal for SqliteJournal {
         self.db.read(read).await.map_err(store)
     }
 
-    async fn history(&self, name: &str, after: u64, limit: usize) -> Result<Vec<Value>, JournalError> {
+    async fn history(
+        &self,
+        name: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Value>, JournalError> {
         let wanted = name.to_owned();
         let read = move |c: &Connection| {
             let sql = "select event from machine_event where execution = (select id from machine_execution where name = ?1) and id > ?2
                        order by id limit ?3";
             let mut statement = c.prepare_cached(sql)?;
-            let rows = statement.query_map(params![wanted, signed(after), i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get::<_, String>(0))?;
+            let rows = statement.query_map(
+                params![wanted, signed(after), i64::try_from(limit).unwrap_or(i64::MAX)],
+                |row| row.get::<_, String>(0),
+            )?;
             rows.collect::<Result<Vec<_>, _>>()
         };
         let rows = self.db.read(read).await.map_err(store)?;
-        let parse = |row: String| serde_json::from_str(&row).map_err(|source| JournalError::Corrupt { name: name.to_owned(), source });
+        let parse = |row: String| {
+            serde_json::from_str(&row)
+                .map_err(|source| JournalError::Corrupt { name: name.to_owned(), source })
+        };
         rows.into_iter().map(parse).collect()
     }
 }

@@ -124,7 +124,8 @@ impl Test {
             ("Timestamp", Type::Timestamp),
         ];
         let (stem, is_path) = name.strip_suffix("Path").map_or((name, false), |stem| (stem, true));
-        let (kind, order) = KINDS.iter().find_map(|(prefix, kind)| Some((*kind, stem.strip_prefix(prefix)?)))?;
+        let (kind, order) =
+            KINDS.iter().find_map(|(prefix, kind)| Some((*kind, stem.strip_prefix(prefix)?)))?;
         let order = match order {
             "Equals" => Order::Equals,
             "LessThan" if kind != Type::Boolean => Order::LessThan,
@@ -162,7 +163,9 @@ impl Test {
             Self::IsNumeric(wanted) => value.is_number() == *wanted,
             Self::IsString(wanted) => value.is_string() == *wanted,
             Self::IsTimestamp(wanted) => is_timestamp(value) == *wanted,
-            Self::StringMatches(pattern) => value.as_str().is_some_and(|text| matches(pattern, text)),
+            Self::StringMatches(pattern) => {
+                value.as_str().is_some_and(|text| matches(pattern, text))
+            }
             Self::Compare { kind, order, with } => match with {
                 Operand::Literal(other) => compare(*kind, *order, value, other),
                 Operand::Path(path) => {
@@ -195,7 +198,10 @@ fn compare(kind: Type, order: Order, left: &Value, right: &Value) -> bool {
             (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
             _ => None,
         },
-        Type::Timestamp => match (left.as_str().and_then(parse_timestamp), right.as_str().and_then(parse_timestamp)) {
+        Type::Timestamp => match (
+            left.as_str().and_then(parse_timestamp),
+            right.as_str().and_then(parse_timestamp),
+        ) {
             (Some(a), Some(b)) => Some(a.cmp(&b)),
             _ => None,
         },

@@ -66,12 +66,26 @@ impl Function {
             Self::Format => (1, usize::MAX),
             Self::Array => (0, usize::MAX),
             Self::Uuid => (0, 0),
-            Self::StringToJson | Self::JsonToString | Self::ArrayLength | Self::ArrayUnique | Self::Base64Encode | Self::Base64Decode => (1, 1),
-            Self::ArrayPartition | Self::ArrayContains | Self::ArrayGetItem | Self::Hash | Self::MathAdd | Self::StringSplit => (2, 2),
+            Self::StringToJson
+            | Self::JsonToString
+            | Self::ArrayLength
+            | Self::ArrayUnique
+            | Self::Base64Encode
+            | Self::Base64Decode => (1, 1),
+            Self::ArrayPartition
+            | Self::ArrayContains
+            | Self::ArrayGetItem
+            | Self::Hash
+            | Self::MathAdd
+            | Self::StringSplit => (2, 2),
             Self::ArrayRange | Self::JsonMerge => (3, 3),
             Self::MathRandom => (2, 3),
         };
-        if (least..=most).contains(&given) { Ok(()) } else { Err(format!("`States.{self:?}` does not take {given} arguments")) }
+        if (least..=most).contains(&given) {
+            Ok(())
+        } else {
+            Err(format!("`States.{self:?}` does not take {given} arguments"))
+        }
     }
 }
 
@@ -79,11 +93,25 @@ impl Function {
     /// Whether the literal `value` can be the argument `index`.
     pub(super) fn check_literal(self, index: usize, value: &Value) -> Result<(), String> {
         let fits = match (self, index) {
-            (Self::MathAdd | Self::MathRandom | Self::ArrayRange, _) | (Self::ArrayPartition | Self::ArrayGetItem, 1) => value.is_number(),
-            (Self::StringSplit | Self::Hash, 1) | (Self::StringToJson | Self::Base64Encode | Self::Base64Decode | Self::Format, 0) | (Self::StringSplit, 0) => {
-                value.is_string()
-            }
-            (Self::ArrayPartition | Self::ArrayGetItem | Self::ArrayContains | Self::ArrayLength | Self::ArrayUnique, 0) => false,
+            (Self::MathAdd | Self::MathRandom | Self::ArrayRange, _)
+            | (Self::ArrayPartition | Self::ArrayGetItem, 1) => value.is_number(),
+            (Self::StringSplit | Self::Hash, 1)
+            | (
+                Self::StringToJson
+                | Self::Base64Encode
+                | Self::Base64Decode
+                | Self::Format
+                | Self::StringSplit,
+                0,
+            ) => value.is_string(),
+            (
+                Self::ArrayPartition
+                | Self::ArrayGetItem
+                | Self::ArrayContains
+                | Self::ArrayLength
+                | Self::ArrayUnique,
+                0,
+            ) => false,
             (Self::JsonMerge, 2) => value.is_boolean(),
             _ => true,
         };
@@ -92,7 +120,11 @@ impl Function {
 }
 
 /// Calls `function`; the arity was checked when the call was parsed.
-pub(super) fn call(function: Function, arguments: Vec<Value>, chance: &Chance) -> Result<Value, String> {
+pub(super) fn call(
+    function: Function,
+    arguments: Vec<Value>,
+    chance: &Chance,
+) -> Result<Value, String> {
     let mut arguments = arguments.into_iter();
     let mut next = || arguments.next().unwrap_or(Value::Null);
     match function {
@@ -103,19 +135,23 @@ pub(super) fn call(function: Function, arguments: Vec<Value>, chance: &Chance) -
         Function::StringToJson => parse(&text(next())?),
         Function::JsonToString => Ok(Value::String(next().to_string())),
         Function::Array => Ok(arguments.collect()),
-        Function::ArrayPartition => partition(array(next())?, &next()),
+        Function::ArrayPartition => partition(&array(next())?, &next()),
         Function::ArrayContains => Ok(Value::Bool(array(next())?.contains(&next()))),
         Function::ArrayRange => range(&next(), &next(), &next()),
         Function::ArrayGetItem => {
             let items = array(next())?;
             let index = usize::try_from(integer(&next())?).ok();
-            index.and_then(|i| items.get(i).cloned()).ok_or_else(|| "The index is out of the bounds of the array".to_owned())
+            index
+                .and_then(|i| items.get(i).cloned())
+                .ok_or_else(|| "The index is out of the bounds of the array".to_owned())
         }
         Function::ArrayLength => Ok(array(next())?.len().into()),
         Function::ArrayUnique => Ok(unique(array(next())?)),
         Function::Base64Encode => Ok(Value::String(STANDARD.encode(bounded(text(next())?)?))),
         Function::Base64Decode => {
-            let bytes = STANDARD.decode(bounded(text(next())?)?).map_err(|e| format!("Invalid Base64: {e}"))?;
+            let bytes = STANDARD
+                .decode(bounded(text(next())?)?)
+                .map_err(|e| format!("Invalid Base64: {e}"))?;
             String::from_utf8(bytes).map(Value::String).map_err(|e| format!("Invalid UTF-8: {e}"))
         }
         Function::Hash => {
@@ -158,7 +194,11 @@ fn array(value: Value) -> Result<Vec<Value>, String> {
 }
 
 fn bounded(text: String) -> Result<String, String> {
-    if text.len() <= MAX_TEXT { Ok(text) } else { Err(format!("the text is longer than {MAX_TEXT} characters")) }
+    if text.len() <= MAX_TEXT {
+        Ok(text)
+    } else {
+        Err(format!("the text is longer than {MAX_TEXT} characters"))
+    }
 }
 
 /// Rounds as Java's `Math.round` does: half towards positive infinity.
@@ -188,20 +228,31 @@ fn format(template: &str, arguments: &[Value]) -> Result<String, String> {
     let mut chars = template.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            '\\' if matches!(chars.peek(), Some('{' | '}' | '\\' | '\'')) => out.extend(chars.next()),
+            '\\' if matches!(chars.peek(), Some('{' | '}' | '\\' | '\'')) => {
+                out.extend(chars.next());
+            }
             '{' if chars.peek() == Some(&'}') => {
                 chars.next();
-                let argument = arguments.next().ok_or("States.Format has fewer arguments than `{}`")?;
+                let argument =
+                    arguments.next().ok_or("States.Format has fewer arguments than `{}`")?;
                 match argument {
                     Value::String(text) => out.push_str(text),
                     other => java_text(other, &mut out),
                 }
             }
-            '{' | '}' => return Err("a brace of States.Format is not closed; write `\\\\{` for a brace".to_owned()),
+            '{' | '}' => {
+                return Err(
+                    "a brace of States.Format is not closed; write `\\\\{` for a brace".to_owned()
+                );
+            }
             c => out.push(c),
         }
     }
-    if arguments.next().is_some() { Err("States.Format has more arguments than `{}`".to_owned()) } else { Ok(out) }
+    if arguments.next().is_some() {
+        Err("States.Format has more arguments than `{}`".to_owned())
+    } else {
+        Ok(out)
+    }
 }
 
 /// A value as Java's `toString` writes it: `{Arg1=1, Arg2=[]}`.
@@ -235,8 +286,11 @@ fn java_text(value: &Value, out: &mut String) {
 }
 
 /// Chunks of `size`, the last one possibly shorter.
-pub(super) fn partition(items: Vec<Value>, size: &Value) -> Result<Value, String> {
-    let size = usize::try_from(integer(size)?).ok().filter(|n| *n > 0).ok_or("the chunk size must be positive")?;
+pub(super) fn partition(items: &[Value], size: &Value) -> Result<Value, String> {
+    let size = usize::try_from(integer(size)?)
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or("the chunk size must be positive")?;
     Ok(items.chunks(size).map(|chunk| Value::Array(chunk.to_vec())).collect())
 }
 
@@ -268,7 +322,11 @@ pub(super) fn hash(data: &str, algorithm: &str) -> Result<String, String> {
         "SHA-256" => hex(&sha2::Sha256::digest(data)),
         "SHA-384" => hex(&sha2::Sha384::digest(data)),
         "SHA-512" => hex(&sha2::Sha512::digest(data)),
-        other => return Err(format!("`{other}` is no hash algorithm; use MD5, SHA-1, SHA-256, SHA-384 or SHA-512")),
+        other => {
+            return Err(format!(
+                "`{other}` is no hash algorithm; use MD5, SHA-1, SHA-256, SHA-384 or SHA-512"
+            ));
+        }
     })
 }
 
@@ -284,7 +342,10 @@ fn merge(first: Value, second: Value) -> Result<Value, String> {
 
 fn random(start: &Value, end: &Value, seed: &Value, chance: &Chance) -> Result<Value, String> {
     let (start, end) = (integer(start)?, integer(end)?);
-    let width = end.checked_sub(start).filter(|w| *w > 0).ok_or("the end of States.MathRandom must be greater than its start")?;
+    let width = end
+        .checked_sub(start)
+        .filter(|w| *w > 0)
+        .ok_or("the end of States.MathRandom must be greater than its start")?;
     let bits = match seed {
         Value::Null => chance.bits(),
         seed => Chance::new(integer(seed)?.cast_unsigned()).bits(),

@@ -31,7 +31,9 @@ impl Intrinsic {
             return Err(format!("an intrinsic function is at most {MAX_BYTES} characters"));
         }
         if text.starts_with(char::is_whitespace) {
-            return Err("an intrinsic function starts with `States.`, without a space before it".to_owned());
+            return Err(
+                "an intrinsic function starts with `States.`, without a space before it".to_owned()
+            );
         }
         let mut parser = Parser { rest: text };
         let call = parser.call(0)?;
@@ -45,24 +47,14 @@ impl Intrinsic {
         for argument in &self.arguments {
             arguments.push(match argument {
                 Argument::Literal(value) => value.clone(),
-                Argument::Path(path) => scope
-                    .find(path)
-                    .map_err(|_| EvalError::NotFound { field: field.to_owned(), path: path.text().to_owned() })?,
+                Argument::Path(path) => scope.find(path).map_err(|_| EvalError::NotFound {
+                    field: field.to_owned(),
+                    path: path.text().to_owned(),
+                })?,
                 Argument::Call(call) => call.evaluate(field, scope)?,
             });
         }
         functions::call(self.function, arguments, scope.chance).map_err(EvalError::Intrinsic)
-    }
-
-    /// The paths among the arguments, at any depth.
-    pub(crate) fn paths(&self, visit: &mut dyn FnMut(&Path)) {
-        for argument in &self.arguments {
-            match argument {
-                Argument::Literal(_) => {}
-                Argument::Path(path) => visit(path),
-                Argument::Call(call) => call.paths(visit),
-            }
-        }
     }
 }
 
@@ -99,7 +91,8 @@ impl<'a> Parser<'a> {
         self.spaces();
         let end = self.rest.find('(').ok_or("an intrinsic function is written `States.Name(…)`")?;
         let name = self.split(end).trim_end();
-        let function = functions::Function::named(name).ok_or_else(|| format!("there is no intrinsic function `{name}`"))?;
+        let function = functions::Function::named(name)
+            .ok_or_else(|| format!("there is no intrinsic function `{name}`"))?;
         self.eat('(');
         let mut arguments = Vec::new();
         if !self.eat(')') {
@@ -145,7 +138,9 @@ impl<'a> Parser<'a> {
         let end = self.rest.find([',', ')']).unwrap_or(self.rest.len());
         let word = self.split(end).trim();
         match serde_json::from_str(word) {
-            Ok(value @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => Ok(Argument::Literal(value)),
+            Ok(value @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => {
+                Ok(Argument::Literal(value))
+            }
             _ => Err(format!("`{word}` is no argument of an intrinsic function")),
         }
     }
@@ -193,8 +188,7 @@ fn path_end(text: &str) -> usize {
     let (mut brackets, mut parentheses, mut quote) = (0_usize, 0_usize, None);
     for (i, c) in text.char_indices() {
         match (quote, c) {
-            (Some(q), c) if c == q => quote = None,
-            (Some(_), _) => {}
+            (Some(q), c) => quote = quote.filter(|_| c != q),
             (None, '\'' | '"') if brackets > 0 => quote = Some(c),
             (None, '[') => brackets += 1,
             (None, ']') => brackets = brackets.saturating_sub(1),

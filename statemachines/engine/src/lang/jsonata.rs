@@ -36,15 +36,21 @@ pub(crate) fn expression(text: &str) -> Option<Result<&str, String>> {
             let inner = text.get(2..text.len() - 2).unwrap_or_default();
             Some(Ok(inner.trim()))
         }
-        (true, false) => Some(Err("the JSONata expression is not closed; end it with `%}`".to_owned())),
-        (false, true) => Some(Err("the JSONata expression is not opened; start it with `{%`".to_owned())),
+        (true, false) => {
+            Some(Err("the JSONata expression is not closed; end it with `%}`".to_owned()))
+        }
+        (false, true) => {
+            Some(Err("the JSONata expression is not opened; start it with `{%`".to_owned()))
+        }
         (false, false) => None,
     }
 }
 
 /// Whether `expression` parses.
 pub(crate) fn check(expression: &str) -> Result<(), String> {
-    parsed(expression).map(drop).map_err(|e| format!("the JSONata expression `{expression}` cannot be parsed: {e}"))
+    parsed(expression)
+        .map(drop)
+        .map_err(|e| format!("the JSONata expression `{expression}` cannot be parsed: {e}"))
 }
 
 fn parsed(expression: &str) -> Result<Rc<AstNode>, String> {
@@ -65,10 +71,16 @@ fn parsed(expression: &str) -> Result<Rc<AstNode>, String> {
 }
 
 /// Evaluates `expression` for the field `location`.
-pub(super) fn evaluate(expression: &str, location: &str, scope: &Scope<'_>) -> Result<Value, EvalError> {
+pub(super) fn evaluate(
+    expression: &str,
+    location: &str,
+    scope: &Scope<'_>,
+) -> Result<Value, EvalError> {
     let failed = |cause: String| EvalError::Query { location: location.to_owned(), cause };
     let threw = |cause: &str| {
-        failed(format!("The JSONata expression '{expression}' specified for the field '{location}' threw an error during evaluation. {cause}"))
+        failed(format!(
+            "The JSONata expression '{expression}' specified for the field '{location}' threw an error during evaluation. {cause}"
+        ))
     };
     let ast = parsed(expression).map_err(|e| threw(&e))?;
     let options = EvaluatorOptions {
@@ -79,7 +91,9 @@ pub(super) fn evaluate(expression: &str, location: &str, scope: &Scope<'_>) -> R
     };
     let mut evaluator = Evaluator::with_options(bindings(expression, scope), options);
     jsonata_functions::register(&mut evaluator, scope).map_err(|e| threw(e.message()))?;
-    let result = evaluator.evaluate(&ast, &JValue::Undefined).map_err(|e| threw(&error_text(e.message())))?;
+    let result = evaluator
+        .evaluate(&ast, &JValue::Undefined)
+        .map_err(|e| threw(&error_text(e.message())))?;
     if result.is_undefined() {
         return Err(failed(format!(
             "The JSONata expression '{expression}' specified for the field '{location}' returned nothing (undefined)."
@@ -103,7 +117,10 @@ fn bindings(expression: &str, scope: &Scope<'_>) -> Context {
     if expression.contains("$states") {
         let mut states = serde_json::Map::new();
         states.insert("input".to_owned(), scope.input.unwrap_or(scope.data).clone());
-        if expression.contains("context") || expression.trim_end().ends_with("$states") || !expression.contains("$states.") {
+        if expression.contains("context")
+            || expression.trim_end().ends_with("$states")
+            || !expression.contains("$states.")
+        {
             states.insert("context".to_owned(), scope.context().clone());
         }
         if let Some(result) = scope.result {
@@ -127,11 +144,17 @@ fn whole_numbers(value: Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64() {
             #[expect(clippy::cast_possible_truncation, reason = "the guard bounds it")]
-            Some(f) if !number.is_i64() && !number.is_u64() && f.fract() == 0.0 && f.abs() < 9.0e15 => Value::from(f as i64),
+            Some(f)
+                if !number.is_i64() && !number.is_u64() && f.fract() == 0.0 && f.abs() < 9.0e15 =>
+            {
+                Value::from(f as i64)
+            }
             _ => Value::Number(number),
         },
         Value::Array(items) => items.into_iter().map(whole_numbers).collect(),
-        Value::Object(map) => Value::Object(map.into_iter().map(|(k, v)| (k, whole_numbers(v))).collect()),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(k, v)| (k, whole_numbers(v))).collect())
+        }
         other => other,
     }
 }

@@ -26,8 +26,10 @@ fn sequence(value: Value) -> JValue {
 /// Adds AWS's functions to `evaluator`, with time and chance fixed by the step.
 pub(super) fn register(evaluator: &mut Evaluator, scope: &Scope<'_>) -> Result<(), EvaluatorError> {
     evaluator.register_fn("partition", |a: &[JValue]| match json(a, 0) {
-        Value::Array(items) => functions::partition(items, &json(a, 1)).map(JValue::from).map_err(failed),
-        item => functions::partition(vec![item], &json(a, 1)).map(JValue::from).map_err(failed),
+        Value::Array(items) => {
+            functions::partition(&items, &json(a, 1)).map(JValue::from).map_err(failed)
+        }
+        item => functions::partition(&[item], &json(a, 1)).map(JValue::from).map_err(failed),
     })?;
     evaluator.register_fn("range", |a: &[JValue]| {
         functions::range(&json(a, 0), &json(a, 1), &json(a, 2)).map(sequence).map_err(failed)
@@ -38,7 +40,9 @@ pub(super) fn register(evaluator: &mut Evaluator, scope: &Scope<'_>) -> Result<(
             other => other.to_string(),
         };
         let algorithm = json(a, 1);
-        functions::hash(&data, algorithm.as_str().unwrap_or_default()).map(JValue::from).map_err(failed)
+        functions::hash(&data, algorithm.as_str().unwrap_or_default())
+            .map(JValue::from)
+            .map_err(failed)
     })?;
     evaluator.register_fn("parse", |a: &[JValue]| {
         let text = json(a, 0);
@@ -49,7 +53,10 @@ pub(super) fn register(evaluator: &mut Evaluator, scope: &Scope<'_>) -> Result<(
     evaluator.register_fn("uuid", move |_: &[JValue]| Ok(JValue::from(chance.uuid())))?;
     let chance = Chance::new(scope.chance.bits());
     evaluator.register_fn_override("random", move |a: &[JValue]| {
-        let fraction = a.first().and_then(JValue::as_f64).map_or_else(|| chance.fraction(), functions::seeded_fraction);
+        let fraction = a
+            .first()
+            .and_then(JValue::as_f64)
+            .map_or_else(|| chance.fraction(), functions::seeded_fraction);
         Ok(JValue::from(fraction))
     })?;
     #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double")]
@@ -62,5 +69,7 @@ pub(super) fn register(evaluator: &mut Evaluator, scope: &Scope<'_>) -> Result<(
         }
         Err(failed("$now takes no arguments here; use $fromMillis($millis(), …)"))
     })?;
-    evaluator.register_fn_override("eval", |_: &[JValue]| Err(failed("D3121: $eval is not supported in Step Functions")))
+    evaluator.register_fn_override("eval", |_: &[JValue]| {
+        Err(failed("D3121: $eval is not supported in Step Functions"))
+    })
 }

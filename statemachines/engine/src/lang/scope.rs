@@ -39,7 +39,9 @@ impl Chance {
     /// A version-4 UUID.
     pub(crate) fn uuid(&self) -> String {
         let high = u128::from(self.bits()) << 64;
-        uuid::Builder::from_random_bytes((high | u128::from(self.bits())).to_be_bytes()).into_uuid().to_string()
+        uuid::Builder::from_random_bytes((high | u128::from(self.bits())).to_be_bytes())
+            .into_uuid()
+            .to_string()
     }
 }
 
@@ -60,11 +62,6 @@ pub(crate) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// The same scope over other data.
-    pub(crate) fn over<'b>(&'b self, data: &'b Value) -> Scope<'b> {
-        Scope { data, ..*self }
-    }
-
     pub(crate) fn context(&self) -> &'a Value {
         self.context.get_or_init(self.make_context)
     }

@@ -15,15 +15,20 @@ pub(crate) enum Expr {
 
 impl Expr {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        if text.starts_with('$') { Path::parse(text).map(Self::Path) } else { Intrinsic::parse(text).map(Self::Call) }
+        if text.starts_with('$') {
+            Path::parse(text).map(Self::Path)
+        } else {
+            Intrinsic::parse(text).map(Self::Call)
+        }
     }
 
     /// Evaluates for the field `field`, which messages name.
     pub(crate) fn evaluate(&self, field: &str, scope: &Scope<'_>) -> Result<Value, EvalError> {
         match self {
-            Self::Path(path) => scope
-                .find(path)
-                .map_err(|_| EvalError::NotFound { field: field.to_owned(), path: path.text().to_owned() }),
+            Self::Path(path) => scope.find(path).map_err(|_| EvalError::NotFound {
+                field: field.to_owned(),
+                path: path.text().to_owned(),
+            }),
             Self::Call(call) => call.evaluate(field, scope),
         }
     }
@@ -44,11 +49,20 @@ const MAX_DEPTH: usize = 120;
 
 impl Template {
     /// Reads a JSONPath template; `report` gets the pointer below `pointer` and the problem.
-    pub(crate) fn jsonpath(value: &Value, pointer: &str, report: &mut dyn FnMut(String, String)) -> Self {
+    pub(crate) fn jsonpath(
+        value: &Value,
+        pointer: &str,
+        report: &mut dyn FnMut(String, String),
+    ) -> Self {
         Self::jsonpath_at(value, pointer, 0, report)
     }
 
-    fn jsonpath_at(value: &Value, pointer: &str, depth: usize, report: &mut dyn FnMut(String, String)) -> Self {
+    fn jsonpath_at(
+        value: &Value,
+        pointer: &str,
+        depth: usize,
+        report: &mut dyn FnMut(String, String),
+    ) -> Self {
         if depth > MAX_DEPTH {
             report(pointer.to_owned(), "the template is nested too deeply".to_owned());
             return Self::Literal(Value::Null);
@@ -63,7 +77,10 @@ impl Template {
                         continue;
                     };
                     if map.contains_key(name) {
-                        report(at.clone(), format!("`{key}` and `{name}` are both given; keep one"));
+                        report(
+                            at.clone(),
+                            format!("`{key}` and `{name}` are both given; keep one"),
+                        );
                     }
                     match item.as_str().map(Expr::parse) {
                         Some(Ok(expr)) => fields.push((name.to_owned(), Self::Expr { field: key.clone(), expr })),
@@ -75,19 +92,34 @@ impl Template {
             }
             Value::Array(items) => {
                 let items = items.iter().enumerate();
-                Self::Array(items.map(|(i, item)| Self::jsonpath_at(item, &format!("{pointer}/{i}"), depth + 1, report)).collect())
-                    .folded()
+                Self::Array(
+                    items
+                        .map(|(i, item)| {
+                            Self::jsonpath_at(item, &format!("{pointer}/{i}"), depth + 1, report)
+                        })
+                        .collect(),
+                )
+                .folded()
             }
             literal => Self::Literal(literal.clone()),
         }
     }
 
     /// Reads a JSONata template.
-    pub(crate) fn jsonata(value: &Value, pointer: &str, report: &mut dyn FnMut(String, String)) -> Self {
+    pub(crate) fn jsonata(
+        value: &Value,
+        pointer: &str,
+        report: &mut dyn FnMut(String, String),
+    ) -> Self {
         Self::jsonata_at(value, pointer, 0, report)
     }
 
-    fn jsonata_at(value: &Value, pointer: &str, depth: usize, report: &mut dyn FnMut(String, String)) -> Self {
+    fn jsonata_at(
+        value: &Value,
+        pointer: &str,
+        depth: usize,
+        report: &mut dyn FnMut(String, String),
+    ) -> Self {
         if depth > MAX_DEPTH {
             report(pointer.to_owned(), "the template is nested too deeply".to_owned());
             return Self::Literal(Value::Null);
@@ -102,8 +134,14 @@ impl Template {
             }
             Value::Array(items) => {
                 let items = items.iter().enumerate();
-                Self::Array(items.map(|(i, item)| Self::jsonata_at(item, &format!("{pointer}/{i}"), depth + 1, report)).collect())
-                    .folded()
+                Self::Array(
+                    items
+                        .map(|(i, item)| {
+                            Self::jsonata_at(item, &format!("{pointer}/{i}"), depth + 1, report)
+                        })
+                        .collect(),
+                )
+                .folded()
             }
             Value::String(text) => match jsonata::expression(text) {
                 None => Self::Literal(value.clone()),
@@ -130,9 +168,9 @@ impl Template {
             _ => Value::Null,
         };
         match self {
-            Self::Object(fields) if fields.iter().all(|(_, t)| is_literal(t)) => {
-                Self::Literal(Value::Object(fields.into_iter().map(|(k, t)| (k, take(t))).collect()))
-            }
+            Self::Object(fields) if fields.iter().all(|(_, t)| is_literal(t)) => Self::Literal(
+                Value::Object(fields.into_iter().map(|(k, t)| (k, take(t))).collect()),
+            ),
             Self::Array(items) if items.iter().all(is_literal) => {
                 Self::Literal(Value::Array(items.into_iter().map(take).collect()))
             }
@@ -162,7 +200,10 @@ impl Template {
             }
             Self::Array(items) => {
                 let items = items.iter().enumerate();
-                items.map(|(i, item)| item.evaluate(&format!("{location}[{i}]"), scope)).collect::<Result<_, _>>().map(Value::Array)
+                items
+                    .map(|(i, item)| item.evaluate(&format!("{location}[{i}]"), scope))
+                    .collect::<Result<_, _>>()
+                    .map(Value::Array)
             }
             Self::Expr { field, expr } => expr.evaluate(field, scope),
             Self::Jsonata(expression) => jsonata::evaluate(expression, location, scope),

@@ -61,7 +61,11 @@ fn walk<'v>(segments: &[Segment], root: &'v Value) -> Result<&'v Value, String> 
         let is_leaf = i + 1 == segments.len();
         let missing = || {
             let path = canonical(segments, i + 1);
-            if is_leaf { format!("No results for path: {path}") } else { format!("Missing property in path {path}") }
+            if is_leaf {
+                format!("No results for path: {path}")
+            } else {
+                format!("Missing property in path {path}")
+            }
         };
         at = match segment {
             Segment::Keys(keys) => {
@@ -74,8 +78,9 @@ fn walk<'v>(segments: &[Segment], root: &'v Value) -> Result<&'v Value, String> 
             Segment::Indexes(indexes) => match at {
                 Value::Array(items) => {
                     let index = indexes.first().copied().unwrap_or(0);
-                    item(items, index)
-                        .ok_or_else(|| format!("No results for path: {}", canonical(segments, i + 1)))?
+                    item(items, index).ok_or_else(|| {
+                        format!("No results for path: {}", canonical(segments, i + 1))
+                    })?
                 }
                 Value::Null => return Err(format!("The path {} is null", canonical(segments, i))),
                 other => {
@@ -109,12 +114,20 @@ fn no_object(key: &str, path: &str, found: &Value) -> String {
 }
 
 fn item(items: &[Value], index: i64) -> Option<&Value> {
-    let at = if index < 0 { items.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?)? } else { usize::try_from(index).ok()? };
+    let at = if index < 0 {
+        items.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?
+    } else {
+        usize::try_from(index).ok()?
+    };
     items.get(at)
 }
 
 /// Every match of `segments` below `at`, in document order.
-pub(super) fn select<'v>(segments: &[Segment], at: &'v Value, root: &'v Value) -> Result<Vec<&'v Value>, String> {
+pub(super) fn select<'v>(
+    segments: &[Segment],
+    at: &'v Value,
+    root: &'v Value,
+) -> Result<Vec<&'v Value>, String> {
     let mut matches = vec![at];
     for segment in segments {
         let mut next = Vec::new();
@@ -129,10 +142,19 @@ pub(super) fn select<'v>(segments: &[Segment], at: &'v Value, root: &'v Value) -
     Ok(matches)
 }
 
-fn step<'v>(segment: &Segment, value: &'v Value, root: &'v Value, out: &mut Vec<&'v Value>) -> Result<(), String> {
+fn step<'v>(
+    segment: &Segment,
+    value: &'v Value,
+    root: &'v Value,
+    out: &mut Vec<&'v Value>,
+) -> Result<(), String> {
     match (segment, value) {
-        (Segment::Keys(keys), Value::Object(map)) => out.extend(keys.iter().filter_map(|k| map.get(k))),
-        (Segment::Indexes(indexes), Value::Array(items)) => out.extend(indexes.iter().filter_map(|i| item(items, *i))),
+        (Segment::Keys(keys), Value::Object(map)) => {
+            out.extend(keys.iter().filter_map(|k| map.get(k)));
+        }
+        (Segment::Indexes(indexes), Value::Array(items)) => {
+            out.extend(indexes.iter().filter_map(|i| item(items, *i)));
+        }
         (Segment::Slice(from, to), Value::Array(items)) => out.extend(slice(items, *from, *to)),
         (Segment::Wildcard, Value::Array(items)) => out.extend(items),
         (Segment::Wildcard, Value::Object(map)) => out.extend(map.values()),
@@ -144,10 +166,8 @@ fn step<'v>(segment: &Segment, value: &'v Value, root: &'v Value, out: &mut Vec<
                 }
             }
         }
-        (Segment::Filter(filter), Value::Object(_)) => {
-            if filter.holds(value, root)? {
-                out.push(value);
-            }
+        (Segment::Filter(filter), Value::Object(_)) if filter.holds(value, root)? => {
+            out.push(value);
         }
         _ => {}
     }
@@ -183,7 +203,9 @@ fn apply(function: Function, found: &Value) -> Result<Value, String> {
         (Function::Length, Value::Array(items)) => return Ok(items.len().into()),
         (Function::Length, Value::Object(map)) => return Ok(map.len().into()),
         (Function::Length, Value::String(text)) => return Ok(text.chars().count().into()),
-        (Function::Keys, Value::Object(map)) => return Ok(map.keys().map(String::as_str).collect()),
+        (Function::Keys, Value::Object(map)) => {
+            return Ok(map.keys().map(String::as_str).collect());
+        }
         _ => {}
     }
     let numbers: Vec<f64> = match found {
@@ -191,7 +213,9 @@ fn apply(function: Function, found: &Value) -> Result<Value, String> {
         _ => Vec::new(),
     };
     if numbers.is_empty() {
-        return Err("Aggregation function attempted to calculate value using empty array".to_owned());
+        return Err(
+            "Aggregation function attempted to calculate value using empty array".to_owned()
+        );
     }
     let sum: f64 = numbers.iter().sum();
     #[expect(clippy::cast_precision_loss, reason = "a count of array items is far below 2^52")]

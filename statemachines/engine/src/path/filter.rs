@@ -21,7 +21,10 @@ pub(super) enum Filter {
 pub(super) enum Operand {
     Literal(Value),
     /// `@…` is relative to the item, `$…` to the root.
-    Path { relative: bool, segments: Vec<Segment> },
+    Path {
+        relative: bool,
+        segments: Vec<Segment>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -121,7 +124,9 @@ fn compare(left: Option<&Value>, operator: Operator, right: Option<&Value>) -> b
         (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
         _ => None,
     };
-    let contains = |list: &Value, needle: &Value| list.as_array().is_some_and(|items| items.iter().any(|i| same(i, needle)));
+    let contains = |list: &Value, needle: &Value| {
+        list.as_array().is_some_and(|items| items.iter().any(|i| same(i, needle)))
+    };
     match operator {
         Operator::Equal => same(left, right),
         Operator::NotEqual => !same(left, right),
@@ -197,7 +202,11 @@ fn unary(cursor: &mut Cursor<'_>, depth: usize) -> Result<Filter, String> {
     if cursor.eat("(") {
         let inner = disjunction(cursor, depth + 1)?;
         cursor.skip_spaces();
-        return if cursor.eat(")") { Ok(inner) } else { Err("`)` is missing in a filter".to_owned()) };
+        return if cursor.eat(")") {
+            Ok(inner)
+        } else {
+            Err("`)` is missing in a filter".to_owned())
+        };
     }
     let left = operand(cursor, depth)?;
     cursor.skip_spaces();
@@ -231,8 +240,10 @@ fn operand(cursor: &mut Cursor<'_>, depth: usize) -> Result<Operand, String> {
             list(cursor, depth)
         }
         _ => {
-            let word = cursor.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.'));
-            let value = serde_json::from_str(word).map_err(|_| format!("`{word}` is no value a filter can compare"))?;
+            let word =
+                cursor.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.'));
+            let value = serde_json::from_str(word)
+                .map_err(|_| format!("`{word}` is no value a filter can compare"))?;
             Ok(Operand::Literal(value))
         }
     }

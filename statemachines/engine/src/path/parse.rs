@@ -89,7 +89,27 @@ impl<'a> Cursor<'a> {
 }
 
 fn is_name(c: char) -> bool {
-    !matches!(c, '.' | '[' | ']' | '(' | ')' | ' ' | '\'' | '"' | ',' | '*' | '?' | '@' | '|' | '&' | '=' | '<' | '>' | '!' | '~')
+    !matches!(
+        c,
+        '.' | '['
+            | ']'
+            | '('
+            | ')'
+            | ' '
+            | '\''
+            | '"'
+            | ','
+            | '*'
+            | '?'
+            | '@'
+            | '|'
+            | '&'
+            | '='
+            | '<'
+            | '>'
+            | '!'
+            | '~'
+    )
 }
 
 impl Path {
@@ -100,7 +120,11 @@ impl Path {
         }
         let mut cursor = Cursor::new(text);
         let path = Self::parse_at(&mut cursor)?;
-        if cursor.rest().is_empty() { Ok(path) } else { Err(format!("unexpected `{}`", cursor.rest())) }
+        if cursor.rest().is_empty() {
+            Ok(path)
+        } else {
+            Err(format!("unexpected `{}`", cursor.rest()))
+        }
     }
 
     /// Parses the longest path at the cursor.

@@ -30,7 +30,9 @@ impl ReferencePath {
         let mut keys = Vec::new();
         for segment in path.segments {
             keys.push(match segment {
-                Segment::Keys(mut names) if names.len() == 1 => Key::Name(names.pop().unwrap_or_default()),
+                Segment::Keys(mut names) if names.len() == 1 => {
+                    Key::Name(names.pop().unwrap_or_default())
+                }
                 Segment::Indexes(indexes) if indexes.len() == 1 => {
                     let index = indexes.first().and_then(|i| usize::try_from(*i).ok());
                     Key::Index(index.ok_or("a reference path has no negative index")?)
@@ -57,7 +59,9 @@ impl ReferencePath {
         let mut at = into;
         for key in &self.keys {
             at = match (key, at) {
-                (Key::Name(name), Value::Object(map)) => map.entry(name.clone()).or_insert(Value::Null),
+                (Key::Name(name), Value::Object(map)) => {
+                    map.entry(name.clone()).or_insert(Value::Null)
+                }
                 (Key::Name(name), slot @ Value::Null) => {
                     *slot = Value::Object(Map::new());
                     let Value::Object(map) = slot else { return Err(()) };

@@ -10,14 +10,23 @@ impl Run {
     pub(crate) fn execution_arn(&self) -> String {
         let id = &self.head.identity;
         if let Some(run) = &id.express_run {
-            return format!("arn:{}:states:{}:{}:express:{}:{}:{run}", id.partition, id.region, id.account, id.machine, self.head.name);
+            return format!(
+                "arn:{}:states:{}:{}:express:{}:{}:{run}",
+                id.partition, id.region, id.account, id.machine, self.head.name
+            );
         }
-        format!("arn:{}:states:{}:{}:execution:{}:{}", id.partition, id.region, id.account, id.machine, self.head.name)
+        format!(
+            "arn:{}:states:{}:{}:execution:{}:{}",
+            id.partition, id.region, id.account, id.machine, self.head.name
+        )
     }
 
     pub(crate) fn machine_arn(&self) -> String {
         let id = &self.head.identity;
-        format!("arn:{}:states:{}:{}:stateMachine:{}", id.partition, id.region, id.account, id.machine)
+        format!(
+            "arn:{}:states:{}:{}:stateMachine:{}",
+            id.partition, id.region, id.account, id.machine
+        )
     }
 
     /// The context object of `frame` in `state`.
@@ -26,13 +35,20 @@ impl Run {
             return given.clone();
         }
         let owner = frame.owner.and_then(|o| self.frames.get(&o));
-        let child = frame.child.as_ref().map(|c| (c, &frame.input)).or_else(|| owner.and_then(|o| o.child.as_ref().map(|c| (c, &o.input))));
+        let child = frame
+            .child
+            .as_ref()
+            .map(|c| (c, &frame.input))
+            .or_else(|| owner.and_then(|o| o.child.as_ref().map(|c| (c, &o.input))));
         let (id, name, input) = match child {
             None => (self.execution_arn(), self.head.name.clone(), Value::clone(&self.head.input)),
             Some((child, _)) => {
                 let id = &self.head.identity;
                 let map_machine = format!("{}/{}", id.machine, self.head.name);
-                let arn = format!("arn:{}:states:{}:{}:execution:{map_machine}:{}", id.partition, id.region, id.account, child.name);
+                let arn = format!(
+                    "arn:{}:states:{}:{}:execution:{map_machine}:{}",
+                    id.partition, id.region, id.account, child.name
+                );
                 let root = owner.unwrap_or(frame);
                 (arn, child.name.clone(), root.item.as_deref().cloned().unwrap_or(Value::Null))
             }
@@ -49,10 +65,16 @@ impl Run {
                 "RedriveCount": 0,
             }),
         );
-        context.insert("StateMachine".to_owned(), json!({"Id": self.machine_arn(), "Name": self.head.identity.machine}));
-        let mut about = json!({"Name": &*state.name, "EnteredTime": format_millis(frame.entered_ms)});
+        context.insert(
+            "StateMachine".to_owned(),
+            json!({"Id": self.machine_arn(), "Name": self.head.identity.machine}),
+        );
+        let mut about =
+            json!({"Name": &*state.name, "EnteredTime": format_millis(frame.entered_ms)});
         // Only a state that can be retried has a count of retries.
-        if let (Value::Object(map), Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_)) = (&mut about, &state.kind) {
+        if let (Value::Object(map), Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_)) =
+            (&mut about, &state.kind)
+        {
             map.insert("RetryCount".to_owned(), frame.retry_count().into());
         }
         context.insert("State".to_owned(), about);

@@ -24,7 +24,14 @@ pub(super) struct Seen<'a> {
 
 impl Run {
     /// Runs `f` with the scope of `frame` over `data`.
-    pub(super) fn scoped<R>(&self, frame: &Frame, state: &State, data: &Value, seen: Seen<'_>, f: impl FnOnce(&Scope<'_>) -> R) -> R {
+    pub(super) fn scoped<R>(
+        &self,
+        frame: &Frame,
+        state: &State,
+        data: &Value,
+        seen: Seen<'_>,
+        f: impl FnOnce(&Scope<'_>) -> R,
+    ) -> R {
         let context = OnceCell::new();
         let make_context = || match seen.context {
             Some(context) => context.clone(),
@@ -44,23 +51,45 @@ impl Run {
     }
 
     /// Evaluates a template of `frame` over `data`.
-    pub(super) fn fill(&self, frame: &Frame, state: &State, template: &Template, location: &str, data: &Value, seen: Seen<'_>) -> Result<Value, Failure> {
+    pub(super) fn fill(
+        &self,
+        frame: &Frame,
+        state: &State,
+        template: &Template,
+        location: &str,
+        data: &Value,
+        seen: Seen<'_>,
+    ) -> Result<Value, Failure> {
         self.scoped(frame, state, data, seen, |scope| template.evaluate(location, scope))
             .map_err(|e| Self::eval_failure(state, frame, e, data))
     }
 
-    pub(super) fn find(&self, frame: &Frame, state: &State, path: &Path, data: &Value) -> Result<Value, String> {
+    pub(super) fn find(
+        &self,
+        frame: &Frame,
+        state: &State,
+        path: &Path,
+        data: &Value,
+    ) -> Result<Value, String> {
         self.scoped(frame, state, data, Seen::default(), |scope| scope.find(path))
     }
 
-    fn io_path(&self, frame: &Frame, state: &State, path: &IoPath, data: &Payload) -> Result<Payload, Failure> {
+    fn io_path(
+        &self,
+        frame: &Frame,
+        state: &State,
+        path: &IoPath,
+        data: &Payload,
+    ) -> Result<Payload, Failure> {
         match path {
             IoPath::Whole => Ok(Arc::clone(data)),
             IoPath::Nothing => Ok(Arc::new(Value::Object(serde_json::Map::new()))),
-            IoPath::Path(path) => self.find(frame, state, path, data).map(Arc::new).map_err(|reason| {
-                let error = EvalError::InvalidPath { path: path.text().to_owned(), reason };
-                Self::eval_failure(state, frame, error, data)
-            }),
+            IoPath::Path(path) => {
+                self.find(frame, state, path, data).map(Arc::new).map_err(|reason| {
+                    let error = EvalError::InvalidPath { path: path.text().to_owned(), reason };
+                    Self::eval_failure(state, frame, error, data)
+                })
+            }
         }
     }
 
@@ -70,23 +99,44 @@ impl Run {
     }
 
     /// The effective input after `Parameters` or `Arguments`.
-    pub(super) fn work_input(&self, frame: &Frame, state: &State, token: Option<&str>) -> Result<Payload, Failure> {
+    pub(super) fn work_input(
+        &self,
+        frame: &Frame,
+        state: &State,
+        token: Option<&str>,
+    ) -> Result<Payload, Failure> {
         let data = self.effective_input(frame, state)?;
         match (&state.parameters, state.language) {
             (None, _) => Ok(data),
-            (Some(template), Language::JsonPath) => {
-                self.fill(frame, state, template, "Parameters", &data, Seen { token, ..Seen::default() }).map(Arc::new)
-            }
-            (Some(template), Language::Jsonata) => {
-                self.fill(frame, state, template, "Arguments", &data, Seen { token, ..Seen::default() }).map(Arc::new)
-            }
+            (Some(template), Language::JsonPath) => self
+                .fill(
+                    frame,
+                    state,
+                    template,
+                    "Parameters",
+                    &data,
+                    Seen { token, ..Seen::default() },
+                )
+                .map(Arc::new),
+            (Some(template), Language::Jsonata) => self
+                .fill(frame, state, template, "Arguments", &data, Seen { token, ..Seen::default() })
+                .map(Arc::new),
         }
     }
 
     /// The variables after `assign`, and what the history shows of it.
-    pub(super) fn assigned(&self, frame: &Frame, state: &State, assign: Option<&Template>, data: &Value, seen: Seen<'_>) -> Result<Option<(Variables, Payload)>, Failure> {
+    pub(super) fn assigned(
+        &self,
+        frame: &Frame,
+        state: &State,
+        assign: Option<&Template>,
+        data: &Value,
+        seen: Seen<'_>,
+    ) -> Result<Option<(Variables, Payload)>, Failure> {
         let Some(template) = assign else { return Ok(None) };
-        let Value::Object(values) = self.fill(frame, state, template, "Assign", data, seen)? else { return Ok(None) };
+        let Value::Object(values) = self.fill(frame, state, template, "Assign", data, seen)? else {
+            return Ok(None);
+        };
         let mut variables: BTreeMap<String, Arc<Value>> = BTreeMap::clone(&frame.variables);
         let mut shown = serde_json::Map::new();
         for (name, value) in values {
@@ -95,21 +145,37 @@ impl Run {
         }
         let bytes: usize = variables.values().map(|v| json_bytes(v)).sum();
         if bytes > 10 * 1024 * 1024 {
-            return Err(Failure::new("States.DataLimitExceeded", Self::prefix(state, frame) + "The size of the variables exceeds the maximum of 10 MiB."));
+            return Err(Failure::new(
+                "States.DataLimitExceeded",
+                Self::prefix(state, frame)
+                    + "The size of the variables exceeds the maximum of 10 MiB.",
+            ));
         }
         Ok(Some((Arc::new(variables), Arc::new(Value::Object(shown)))))
     }
 
     /// `result` in its place in the raw input.
-    pub(super) fn placed(frame: &Frame, state: &State, path: &ResultPath, result: Payload) -> Result<Payload, Failure> {
+    pub(super) fn placed(
+        frame: &Frame,
+        state: &State,
+        path: &ResultPath,
+        result: Payload,
+    ) -> Result<Payload, Failure> {
         match path {
             ResultPath::Whole => Ok(result),
             ResultPath::Discard => Ok(Arc::clone(&frame.input)),
             ResultPath::At(path) => {
                 let mut whole = Value::clone(&frame.input);
                 path.put(&mut whole, Arc::unwrap_or_clone(result)).map_err(|()| {
-                    let detail = format!("Unable to apply step '{}' to input '{}'", path.text(), frame.input);
-                    Failure::new("States.ResultPathMatchFailure", Self::prefix(state, frame) + &detail)
+                    let detail = format!(
+                        "Unable to apply step '{}' to input '{}'",
+                        path.text(),
+                        frame.input
+                    );
+                    Failure::new(
+                        "States.ResultPathMatchFailure",
+                        Self::prefix(state, frame) + &detail,
+                    )
                 })?;
                 Ok(Arc::new(whole))
             }
@@ -117,13 +183,23 @@ impl Run {
     }
 
     /// The output of a JSONPath state whose work gave `result`.
-    pub(super) fn placed_output(&self, frame: &Frame, state: &State, result: Payload) -> Result<Payload, Failure> {
+    pub(super) fn placed_output(
+        &self,
+        frame: &Frame,
+        state: &State,
+        result: Payload,
+    ) -> Result<Payload, Failure> {
         let whole = Self::placed(frame, state, &state.result_path, result)?;
         self.io_path(frame, state, &state.output_path, &whole)
     }
 
     /// The output of a JSONPath state that passes its input on.
-    pub(super) fn passed_output(&self, frame: &Frame, state: &State, input: &Payload) -> Result<Payload, Failure> {
+    pub(super) fn passed_output(
+        &self,
+        frame: &Frame,
+        state: &State,
+        input: &Payload,
+    ) -> Result<Payload, Failure> {
         self.io_path(frame, state, &state.output_path, input)
     }
 
@@ -131,17 +207,32 @@ impl Run {
     ///
     /// # Errors
     /// The failure, or for a value that is no whole number, the value itself.
-    pub(super) fn amount(&self, frame: &Frame, state: &State, field: &str, amount: &Amount, data: &Value) -> Result<i64, AmountError> {
+    pub(super) fn amount(
+        &self,
+        frame: &Frame,
+        state: &State,
+        field: &str,
+        amount: &Amount,
+        data: &Value,
+    ) -> Result<i64, AmountError> {
         let (value, path) = match amount {
             Amount::Fixed(n) => return Ok(*n),
             Amount::Path(path) => match self.find(frame, state, path, data) {
                 Ok(value) => (value, Some(path.text().to_owned())),
-                Err(reason) => return Err(AmountError::NotFound { path: path.text().to_owned(), reason }),
+                Err(reason) => {
+                    return Err(AmountError::NotFound { path: path.text().to_owned(), reason });
+                }
             },
-            Amount::Jsonata(template) => (self.fill(frame, state, template, field, data, Seen::default()).map_err(AmountError::Failed)?, None),
+            Amount::Jsonata(template) => (
+                self.fill(frame, state, template, field, data, Seen::default())
+                    .map_err(AmountError::Failed)?,
+                None,
+            ),
         };
         let whole = match &value {
-            Value::Number(n) => n.as_i64().or_else(|| n.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9.0e15).map(saturated)),
+            Value::Number(n) => n.as_i64().or_else(|| {
+                n.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9.0e15).map(saturated)
+            }),
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         };
@@ -149,13 +240,24 @@ impl Run {
     }
 
     /// A text of the state.
-    pub(super) fn text(&self, frame: &Frame, state: &State, field: &str, text: &Text, data: &Value) -> Result<Value, Failure> {
+    pub(super) fn text(
+        &self,
+        frame: &Frame,
+        state: &State,
+        field: &str,
+        text: &Text,
+        data: &Value,
+    ) -> Result<Value, Failure> {
         match text {
             Text::Literal(text) => Ok(Value::String(text.clone())),
             Text::Path(expr) => self
-                .scoped(frame, state, data, Seen::default(), |scope| expr.evaluate(&format!("{field}Path"), scope))
+                .scoped(frame, state, data, Seen::default(), |scope| {
+                    expr.evaluate(&format!("{field}Path"), scope)
+                })
                 .map_err(|e| Self::eval_failure(state, frame, e, data)),
-            Text::Jsonata(template) => self.fill(frame, state, template, field, data, Seen::default()),
+            Text::Jsonata(template) => {
+                self.fill(frame, state, template, field, data, Seen::default())
+            }
         }
     }
 
@@ -180,4 +282,3 @@ pub(super) enum AmountError {
     NoInteger { path: String, value: Value },
     Failed(Failure),
 }
-

@@ -6,6 +6,25 @@ use super::{Frame, Run};
 use crate::definition::State;
 use crate::lang::EvalError;
 
+/// Whether a failure comes from a query, which has an event of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Query {
+    No,
+    /// Of a value that no field stands for.
+    Value,
+    /// Of this field, as `Output/result`.
+    Field(String),
+}
+
+impl Query {
+    pub(super) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Field(field) => Some(field),
+            Self::No | Self::Value => None,
+        }
+    }
+}
+
 /// Why a state failed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Failure {
@@ -14,21 +33,29 @@ pub(crate) struct Failure {
     /// Another name under which it may be retried or caught.
     pub(crate) also: Option<&'static str>,
     /// A query failed, at this field: it gets an event of its own.
-    pub(crate) query: Option<Option<String>>,
+    pub(crate) query: Query,
 }
 
 impl Failure {
     pub(crate) fn new(error: &str, cause: impl Into<String>) -> Self {
-        Self { error: Some(error.to_owned()), cause: Some(cause.into()), also: None, query: None }
+        Self {
+            error: Some(error.to_owned()),
+            cause: Some(cause.into()),
+            also: None,
+            query: Query::No,
+        }
     }
 
     pub(crate) fn bare(error: &str) -> Self {
-        Self { error: Some(error.to_owned()), cause: None, also: None, query: None }
+        Self { error: Some(error.to_owned()), cause: None, also: None, query: Query::No }
     }
 
     /// Too many items of a distributed Map failed.
     pub(crate) fn threshold() -> Self {
-        Self::new("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded")
+        Self::new(
+            "States.ExceedToleratedFailureThreshold",
+            "The specified tolerated failure threshold was exceeded",
+        )
     }
 
     /// Whether an entry of Retry or Catch that names `errors` takes this failure.
@@ -66,7 +93,10 @@ impl Failure {
 impl Run {
     /// The sentence with which AWS starts the cause of an error in a state.
     pub(super) fn prefix(state: &State, frame: &Frame) -> String {
-        format!("An error occurred while executing the state '{}' (entered at the event id #{}). ", state.name, frame.entered_event)
+        format!(
+            "An error occurred while executing the state '{}' (entered at the event id #{}). ",
+            state.name, frame.entered_event
+        )
     }
 
     pub(super) fn runtime(state: &State, frame: &Frame, detail: &str) -> Failure {
@@ -74,26 +104,45 @@ impl Run {
     }
 
     /// A query error that is not the expression's own, such as a result of the wrong type.
-    pub(super) fn query_failure(state: &State, frame: &Frame, location: Option<&str>, detail: &str) -> Failure {
-        let mut failure = Failure::new("States.QueryEvaluationError", Self::prefix(state, frame) + detail);
-        failure.query = Some(location.map(str::to_owned));
+    pub(super) fn query_failure(
+        state: &State,
+        frame: &Frame,
+        location: Option<&str>,
+        detail: &str,
+    ) -> Failure {
+        let mut failure =
+            Failure::new("States.QueryEvaluationError", Self::prefix(state, frame) + detail);
+        failure.query = location.map_or(Query::Value, |field| Query::Field(field.to_owned()));
         failure
     }
 
-    pub(super) fn eval_failure(state: &State, frame: &Frame, error: EvalError, data: &Value) -> Failure {
+    pub(super) fn eval_failure(
+        state: &State,
+        frame: &Frame,
+        error: EvalError,
+        data: &Value,
+    ) -> Failure {
         match error {
             EvalError::NotFound { field, path } => {
                 let mut failure = Self::runtime(
                     state,
                     frame,
-                    &format!("The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{data}'"),
+                    &format!(
+                        "The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{data}'"
+                    ),
                 );
                 failure.also = Some("States.ParameterPathFailure");
                 failure
             }
-            EvalError::InvalidPath { path, reason } => Self::runtime(state, frame, &format!("Invalid path '{path}' : {reason}")),
-            EvalError::Intrinsic(reason) => Failure::new("States.IntrinsicFailure", Self::prefix(state, frame) + &reason),
-            EvalError::Query { location, cause } => Self::query_failure(state, frame, Some(&location), &cause),
+            EvalError::InvalidPath { path, reason } => {
+                Self::runtime(state, frame, &format!("Invalid path '{path}' : {reason}"))
+            }
+            EvalError::Intrinsic(reason) => {
+                Failure::new("States.IntrinsicFailure", Self::prefix(state, frame) + &reason)
+            }
+            EvalError::Query { location, cause } => {
+                Self::query_failure(state, frame, Some(&location), &cause)
+            }
         }
     }
 }

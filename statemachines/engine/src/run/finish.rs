@@ -15,7 +15,11 @@ impl Run {
                 json!({"output": output.to_string(), "outputDetails": {"truncated": false}}),
                 Status::Succeeded { output },
             ),
-            Err(failure) => ("ExecutionFailed", failure.details(), Status::Failed { error: failure.error, cause: failure.cause }),
+            Err(failure) => (
+                "ExecutionFailed",
+                failure.details(),
+                Status::Failed { error: failure.error, cause: failure.cause },
+            ),
         };
         let previous = frame.previous;
         self.emit(&mut frame, previous, name, Some(details));
@@ -24,13 +28,18 @@ impl Run {
     }
 
     /// Ends the whole execution in `failure`, whatever its frames are doing.
-    pub(super) fn fail_whole(&mut self, failure: Failure) {
+    pub(super) fn fail_whole(&mut self, failure: &Failure) {
         let status = Status::Failed { error: failure.error.clone(), cause: failure.cause.clone() };
         self.end_now("ExecutionFailed", failure.details(), status);
     }
 
     /// Ends the execution from outside with an event that nothing led to.
-    pub(super) fn end_now(&mut self, name: &'static str, details: serde_json::Value, status: Status) {
+    pub(super) fn end_now(
+        &mut self,
+        name: &'static str,
+        details: serde_json::Value,
+        status: Status,
+    ) {
         let mut nobody = Frame::new(0, 0, std::sync::Arc::new(serde_json::Value::Null));
         self.emit(&mut nobody, 0, name, Some(details));
         self.close(status);
@@ -60,7 +69,12 @@ impl Run {
     pub(super) fn drop_children(&mut self, parent: u64) {
         let mut open = vec![parent];
         while let Some(parent) = open.pop() {
-            let children: Vec<u64> = self.frames.iter().filter(|(_, f)| f.parent == Some(parent)).map(|(id, _)| *id).collect();
+            let children: Vec<u64> = self
+                .frames
+                .iter()
+                .filter(|(_, f)| f.parent == Some(parent))
+                .map(|(id, _)| *id)
+                .collect();
             for id in children {
                 self.drop_frame(id);
                 open.push(id);
@@ -82,7 +96,13 @@ impl Run {
     }
 
     /// A child has ended; gives the parent where that moves it.
-    pub(super) fn child_ended(&mut self, parent_id: u64, child_id: u64, child: Frame, outcome: Result<Payload, Failure>) -> Option<(Frame, Flow)> {
+    pub(super) fn child_ended(
+        &mut self,
+        parent_id: u64,
+        child_id: u64,
+        child: Frame,
+        outcome: Result<Payload, Failure>,
+    ) -> Option<(Frame, Flow)> {
         let mut parent = self.frames.remove(&parent_id)?;
         let machine = self.machine.clone();
         let state = machine.state(parent.graph, parent.state)?;
@@ -93,20 +113,26 @@ impl Run {
             }
             Phase::Map(phase) => {
                 let phase = phase.clone();
-                self.iteration_ended(parent_id, &mut parent, state, phase, (child_id, child), outcome)
+                self.iteration_ended(
+                    parent_id,
+                    &mut parent,
+                    state,
+                    phase,
+                    (child_id, child),
+                    outcome,
+                )
             }
             _ => {
                 self.mark(child_id, Dirty::Gone);
                 None
             }
         };
-        match flow {
-            Some(flow) => Some((parent, flow)),
-            None => {
-                self.mark(parent_id, Dirty::Phase);
-                self.frames.insert(parent_id, parent);
-                None
-            }
+        if let Some(flow) = flow {
+            Some((parent, flow))
+        } else {
+            self.mark(parent_id, Dirty::Phase);
+            self.frames.insert(parent_id, parent);
+            None
         }
     }
 }

@@ -62,13 +62,21 @@ pub(crate) enum Phase {
     #[default]
     Enter,
     Task(Box<TaskPhase>),
-    Wait { until_ms: i64 },
+    Wait {
+        until_ms: i64,
+    },
     /// Waiting to do the state's work again.
-    Retry { until_ms: i64 },
-    Parallel { open: u32 },
+    Retry {
+        until_ms: i64,
+    },
+    Parallel {
+        open: u32,
+    },
     Map(Box<MapPhase>),
     /// Ended well; kept until the siblings have ended.
-    Done { output: Payload },
+    Done {
+        output: Payload,
+    },
     /// Ended in an error that a distributed Map tolerates.
     Lost,
 }
@@ -137,7 +145,12 @@ impl Frame {
     }
 
     pub(crate) fn moving(&self) -> Moving {
-        Moving { previous: self.previous, retries: self.retries.clone(), child: self.child.clone(), phase: self.phase.clone() }
+        Moving {
+            previous: self.previous,
+            retries: self.retries.clone(),
+            child: self.child.clone(),
+            phase: self.phase.clone(),
+        }
     }
 
     pub(crate) fn with_moving(mut self, moving: Moving) -> Self {
@@ -153,7 +166,11 @@ impl Frame {
         match &self.phase {
             Phase::Wait { until_ms } | Phase::Retry { until_ms } => Some(*until_ms),
             Phase::Task(task) => task.timeout_ms.into_iter().chain(task.heartbeat_ms).min(),
-            Phase::Enter | Phase::Parallel { .. } | Phase::Map(_) | Phase::Done { .. } | Phase::Lost => None,
+            Phase::Enter
+            | Phase::Parallel { .. }
+            | Phase::Map(_)
+            | Phase::Done { .. }
+            | Phase::Lost => None,
         }
     }
 

@@ -17,7 +17,13 @@ const INLINE_CONCURRENCY: u32 = 40;
 const DISTRIBUTED_CONCURRENCY: u32 = 10_000;
 
 impl Run {
-    pub(super) fn begin_map(&mut self, id: u64, frame: &mut Frame, state: &State, map: &MapSpec) -> Result<Flow, Failure> {
+    pub(super) fn begin_map(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        map: &MapSpec,
+    ) -> Result<Flow, Failure> {
         let data = self.effective_input(frame, state)?;
         frame.effective = Some(Arc::clone(&data));
         if let Some(reader) = &map.reader {
@@ -29,18 +35,31 @@ impl Run {
             Ok(phase) => phase,
             Err(failure) => {
                 let length = items.as_array().map_or(0, Vec::len);
-                frame.previous = self.emit(frame, frame.previous, "MapStateStarted", Some(json!({"length": length})));
+                frame.previous = self.emit(
+                    frame,
+                    frame.previous,
+                    "MapStateStarted",
+                    Some(json!({"length": length})),
+                );
                 return Err(failure);
             }
         };
         self.start_map(id, frame, state, map, items, phase)
     }
 
-    fn map_items(&self, frame: &Frame, state: &State, map: &MapSpec, data: &Payload) -> Result<Payload, Failure> {
+    fn map_items(
+        &self,
+        frame: &Frame,
+        state: &State,
+        map: &MapSpec,
+        data: &Payload,
+    ) -> Result<Payload, Failure> {
         let (value, path) = match &map.items {
             None => (Arc::clone(data), None),
             Some(Items::Path(expr)) => {
-                let found = self.scoped(frame, state, data, Seen::default(), |scope| expr.evaluate("ItemsPath", scope));
+                let found = self.scoped(frame, state, data, Seen::default(), |scope| {
+                    expr.evaluate("ItemsPath", scope)
+                });
                 let text = match expr {
                     crate::lang::Expr::Path(path) => path.text().to_owned(),
                     crate::lang::Expr::Call(_) => "ItemsPath".to_owned(),
@@ -71,35 +90,63 @@ impl Run {
             return Ok(value);
         }
         Err(match state.language {
-            Language::Jsonata => Self::query_failure(state, frame, None, &format!("Map state input must be an array but was: {value}")),
+            Language::Jsonata => Self::query_failure(
+                state,
+                frame,
+                None,
+                &format!("Map state input must be an array but was: {value}"),
+            ),
             Language::JsonPath => {
                 let path = path.unwrap_or_else(|| "$".to_owned());
-                Self::runtime(state, frame, &format!("Reference path \"{path}\" must point to array."))
+                Self::runtime(
+                    state,
+                    frame,
+                    &format!("Reference path \"{path}\" must point to array."),
+                )
             }
         })
     }
 
     /// Concurrency and tolerated failures, before the number of items is known.
-    fn bounds(&self, frame: &Frame, state: &State, map: &MapSpec, data: &Value) -> Result<MapPhase, Failure> {
+    fn bounds(
+        &self,
+        frame: &Frame,
+        state: &State,
+        map: &MapSpec,
+        data: &Value,
+    ) -> Result<MapPhase, Failure> {
         let get = |field: &str, amount: Option<&Amount>| -> Result<Option<i64>, Failure> {
             let Some(amount) = amount else { return Ok(None) };
             match self.amount(frame, state, field, amount, data) {
-                Ok(n) if n < 0 => Err(Self::runtime(state, frame, &format!("{field} cannot be negative."))),
+                Ok(n) if n < 0 => {
+                    Err(Self::runtime(state, frame, &format!("{field} cannot be negative.")))
+                }
                 Ok(n) => Ok(Some(n)),
-                Err(AmountError::NotFound { path, reason }) => Err(Self::runtime(state, frame, &format!("Invalid path '{path}' : {reason}"))),
+                Err(AmountError::NotFound { path, reason }) => {
+                    Err(Self::runtime(state, frame, &format!("Invalid path '{path}' : {reason}")))
+                }
                 Err(AmountError::NoInteger { path, value }) => {
-                    let detail = format!("The {field}Path field refers to value \"{}\" which is not a valid integer: {path}", shown(&value));
+                    let detail = format!(
+                        "The {field}Path field refers to value \"{}\" which is not a valid integer: {path}",
+                        shown(&value)
+                    );
                     Err(Self::runtime(state, frame, &detail))
                 }
                 Err(AmountError::Failed(failure)) => Err(failure),
             }
         };
-        let concurrency = get("MaxConcurrency", map.max_concurrency.as_ref())?.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+        let concurrency = get("MaxConcurrency", map.max_concurrency.as_ref())?
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(0);
         let most = if map.is_distributed { DISTRIBUTED_CONCURRENCY } else { INLINE_CONCURRENCY };
         let count = get("ToleratedFailureCount", map.tolerated_count.as_ref())?;
         let percentage = get("ToleratedFailurePercentage", map.tolerated_percentage.as_ref())?;
         if percentage.is_some_and(|p| p > 100) {
-            return Err(Self::runtime(state, frame, "ToleratedFailurePercentage must be between 0 and 100."));
+            return Err(Self::runtime(
+                state,
+                frame,
+                "ToleratedFailurePercentage must be between 0 and 100.",
+            ));
         }
         Ok(MapPhase {
             concurrency: if concurrency == 0 { most } else { concurrency.min(most) },
@@ -110,7 +157,15 @@ impl Run {
     }
 
     /// Starts the iterations over `items`.
-    pub(super) fn start_map(&mut self, id: u64, frame: &mut Frame, state: &State, map: &MapSpec, items: Payload, mut phase: MapPhase) -> Result<Flow, Failure> {
+    pub(super) fn start_map(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        map: &MapSpec,
+        items: Payload,
+        mut phase: MapPhase,
+    ) -> Result<Flow, Failure> {
         let items = self.selected(frame, state, map, items)?;
         phase.length = u32::try_from(items.as_array().map_or(0, Vec::len)).unwrap_or(u32::MAX);
         if phase.run_arn.is_none() {
@@ -131,23 +186,46 @@ impl Run {
     }
 
     /// `MapStateStarted`, and `MapRunStarted` where the Map is distributed.
-    pub(super) fn announce_map(&mut self, id: u64, frame: &mut Frame, state: &State, map: &MapSpec, phase: &mut MapPhase) {
-        frame.previous = self.emit(frame, frame.previous, "MapStateStarted", Some(json!({"length": phase.length})));
+    pub(super) fn announce_map(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        map: &MapSpec,
+        phase: &mut MapPhase,
+    ) {
+        frame.previous = self.emit(
+            frame,
+            frame.previous,
+            "MapStateStarted",
+            Some(json!({"length": phase.length})),
+        );
         if map.is_distributed {
             let identity = &self.head.identity;
             let label = map.label.clone().unwrap_or_else(|| state.name.to_string());
             let arn = format!(
                 "arn:{}:states:{}:{}:mapRun:{}/{label}:{}",
-                identity.partition, identity.region, identity.account, identity.machine, self.chance.uuid()
+                identity.partition,
+                identity.region,
+                identity.account,
+                identity.machine,
+                self.chance.uuid()
             );
-            frame.previous = self.emit(frame, frame.previous, "MapRunStarted", Some(json!({"mapRunArn": arn})));
+            frame.previous =
+                self.emit(frame, frame.previous, "MapRunStarted", Some(json!({"mapRunArn": arn})));
             phase.run_arn = Some(arn);
         }
         self.mark(id, Dirty::Phase);
     }
 
     /// The items after `ItemSelector` and `ItemBatcher`.
-    fn selected(&self, frame: &Frame, state: &State, map: &MapSpec, items: Payload) -> Result<Payload, Failure> {
+    fn selected(
+        &self,
+        frame: &Frame,
+        state: &State,
+        map: &MapSpec,
+        items: Payload,
+    ) -> Result<Payload, Failure> {
         if map.selector.is_none() && map.batcher.is_none() {
             return Ok(items);
         }
@@ -168,23 +246,38 @@ impl Run {
         // What a selector made is the item; the original stays what `$$.Map.Item` shows.
         let Some(batcher) = &map.batcher else {
             let pairs = selected.into_iter().zip(items.as_array().into_iter().flatten());
-            return Ok(Arc::new(pairs.map(|(input, item)| json!({"input": input, "item": item})).collect()));
+            return Ok(Arc::new(
+                pairs.map(|(input, item)| json!({"input": input, "item": item})).collect(),
+            ));
         };
         self.batches(frame, state, batcher, &data, selected).map(Arc::new)
     }
 
-    fn start_iteration(&mut self, id: u64, frame: &mut Frame, map: &MapSpec, phase: &mut MapPhase, previous: u64) {
+    fn start_iteration(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        map: &MapSpec,
+        phase: &mut MapPhase,
+        previous: u64,
+    ) {
         let index = phase.next;
-        let Some(entry) = frame.items.as_deref().and_then(|items| items.get(index as usize)).cloned() else { return };
+        let Some(entry) =
+            frame.items.as_deref().and_then(|items| items.get(index as usize)).cloned()
+        else {
+            return;
+        };
         let (input, item) = match entry {
-            Value::Object(mut pair) if map.selector.is_some() && map.batcher.is_none() => {
-                (pair.remove("input").unwrap_or(Value::Null), pair.remove("item").unwrap_or(Value::Null))
-            }
+            Value::Object(mut pair) if map.selector.is_some() && map.batcher.is_none() => (
+                pair.remove("input").unwrap_or(Value::Null),
+                pair.remove("item").unwrap_or(Value::Null),
+            ),
             item => (item.clone(), item),
         };
         phase.next += 1;
         phase.running += 1;
-        let child = self.start_child(id, frame, map.graph, index, Arc::new(input), Some(Arc::new(item)));
+        let child =
+            self.start_child(id, frame, map.graph, index, Arc::new(input), Some(Arc::new(item)));
         if map.is_distributed {
             let name = self.chance.uuid();
             if let Some(child) = self.frames.get_mut(&child) {
@@ -204,7 +297,9 @@ impl Run {
     }
 
     fn state_name(&self, frame: &Frame) -> Arc<str> {
-        self.machine.state(frame.graph, frame.state).map_or_else(|| "".into(), |s| Arc::clone(&s.name))
+        self.machine
+            .state(frame.graph, frame.state)
+            .map_or_else(|| "".into(), |s| Arc::clone(&s.name))
     }
 
     pub(super) fn iteration_ended(
@@ -265,7 +360,13 @@ impl Run {
     }
 
     /// Every iteration has ended.
-    fn map_succeeded(&mut self, id: u64, frame: &mut Frame, state: &State, phase: &MapPhase) -> Flow {
+    fn map_succeeded(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        phase: &MapPhase,
+    ) -> Flow {
         let outputs = self.take_outputs(id);
         let Kind::Map(map) = &state.kind else { return Flow::Parked };
         if let Some(writer) = &map.writer {
@@ -278,7 +379,13 @@ impl Run {
     }
 
     /// The Map has its result.
-    pub(super) fn map_done(&mut self, id: u64, frame: &mut Frame, state: &State, result: Payload) -> Flow {
+    pub(super) fn map_done(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        result: Payload,
+    ) -> Flow {
         let mut last = frame.previous;
         if matches!(&state.kind, Kind::Map(map) if map.is_distributed) {
             last = self.emit(frame, last, "MapRunSucceeded", None);
@@ -288,7 +395,13 @@ impl Run {
     }
 
     /// A distributed Map failed as a whole.
-    pub(super) fn map_run_failed(&mut self, id: u64, frame: &mut Frame, state: &State, failure: Failure) -> Flow {
+    pub(super) fn map_run_failed(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        failure: Failure,
+    ) -> Flow {
         frame.previous = self.emit(frame, frame.previous, "MapRunFailed", Some(failure.details()));
         self.fail(id, frame, state, failure)
     }
@@ -302,7 +415,9 @@ impl MapPhase {
 
     /// How many items may fail.
     pub(super) fn tolerated(&self) -> u32 {
-        let by_percentage = self.tolerated_percentage.map(|p| u32::try_from(u64::from(self.length) * u64::from(p) / 100).unwrap_or(u32::MAX));
+        let by_percentage = self.tolerated_percentage.map(|p| {
+            u32::try_from(u64::from(self.length) * u64::from(p) / 100).unwrap_or(u32::MAX)
+        });
         match (self.tolerated_count, by_percentage) {
             (Some(count), Some(share)) => count.min(share),
             (Some(one), None) | (None, Some(one)) => one,

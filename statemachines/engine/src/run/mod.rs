@@ -7,8 +7,8 @@
 mod context;
 mod evaluate;
 mod failure;
-mod frame;
 mod finish;
+mod frame;
 mod items;
 mod map;
 mod parallel;
@@ -28,7 +28,7 @@ use crate::definition::Machine;
 use crate::history::{Event, EventKind, Payload};
 use crate::lang::Chance;
 
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Failure, Query};
 pub(crate) use frame::{Frame, Moving, Phase};
 pub(crate) use signals::{Call, Rejected};
 pub(crate) use task::execution_of;
@@ -169,9 +169,17 @@ pub(crate) struct Run {
 
 impl Run {
     /// A new execution, its first state not yet entered.
-    pub(crate) fn new(machine: &Machine, name: &str, identity: &Identity, input: Value, now_ms: i64, limits: Limits) -> Self {
+    pub(crate) fn new(
+        machine: &Machine,
+        name: &str,
+        identity: &Identity,
+        input: Value,
+        now_ms: i64,
+        limits: Limits,
+    ) -> Self {
         let input: Payload = Arc::new(input);
-        let deadline_ms = machine.compiled.timeout_seconds.map(|s| now_ms.saturating_add(s.saturating_mul(1000)));
+        let deadline_ms =
+            machine.compiled.timeout_seconds.map(|s| now_ms.saturating_add(s.saturating_mul(1000)));
         let mut run = Self {
             machine: machine.clone(),
             head: Head {
@@ -211,8 +219,17 @@ impl Run {
     }
 
     /// An execution as it was committed.
-    pub(crate) fn restore(machine: Machine, head: Head, frames: BTreeMap<u64, Frame>, limits: Limits) -> Self {
-        let ready = frames.iter().filter(|(_, f)| matches!(f.phase, Phase::Enter)).map(|(id, _)| *id).collect();
+    pub(crate) fn restore(
+        machine: Machine,
+        head: Head,
+        frames: BTreeMap<u64, Frame>,
+        limits: Limits,
+    ) -> Self {
+        let ready = frames
+            .iter()
+            .filter(|(_, f)| matches!(f.phase, Phase::Enter))
+            .map(|(id, _)| *id)
+            .collect();
         let now_ms = head.started_ms;
         Self {
             machine,
@@ -262,7 +279,13 @@ impl Run {
     }
 
     /// Records an event of `frame` and gives its id.
-    fn emit(&mut self, frame: &mut Frame, previous: u64, name: &'static str, details: Option<Value>) -> u64 {
+    fn emit(
+        &mut self,
+        frame: &mut Frame,
+        previous: u64,
+        name: &'static str,
+        details: Option<Value>,
+    ) -> u64 {
         self.record(frame, previous, EventKind::Other { name, details })
     }
 

@@ -10,7 +10,13 @@ use crate::definition::State;
 use crate::history::Payload;
 
 impl Run {
-    pub(super) fn fork(&mut self, id: u64, frame: &mut Frame, state: &State, branches: &[u32]) -> Result<Flow, Failure> {
+    pub(super) fn fork(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        branches: &[u32],
+    ) -> Result<Flow, Failure> {
         let input = self.work_input(frame, state, None)?;
         frame.previous = self.emit(frame, frame.previous, "ParallelStateStarted", None);
         let open = u32::try_from(branches.len()).unwrap_or(u32::MAX);
@@ -26,7 +32,15 @@ impl Run {
     }
 
     /// Adds a frame below `parent` that starts at the first state of `graph`.
-    pub(super) fn start_child(&mut self, parent_id: u64, parent: &Frame, graph: u32, index: u32, input: Payload, item: Option<Payload>) -> u64 {
+    pub(super) fn start_child(
+        &mut self,
+        parent_id: u64,
+        parent: &Frame,
+        graph: u32,
+        index: u32,
+        input: Payload,
+        item: Option<Payload>,
+    ) -> u64 {
         let start = self.machine.graph(graph).map_or(0, |g| g.start);
         let mut child = Frame::new(graph, start, input);
         child.parent = Some(parent_id);

@@ -25,7 +25,9 @@ impl<'a> Resource<'a> {
         let service = parts.nth(2).unwrap_or_default();
         let rest = parts.nth(2).unwrap_or_default();
         match (service, rest) {
-            ("states", rest) if rest.starts_with("activity:") => Self { family: Family::Activity, arn, service: "", action: "" },
+            ("states", rest) if rest.starts_with("activity:") => {
+                Self { family: Family::Activity, arn, service: "", action: "" }
+            }
             ("states", rest) => {
                 let (service, action) = rest.rsplit_once(':').unwrap_or(("", rest));
                 Self { family: Family::Service, arn, service, action }
@@ -75,7 +77,14 @@ impl<'a> Resource<'a> {
         }
     }
 
-    pub(super) fn scheduled(&self, input: &Value, region: &str, timeout: Option<i64>, heartbeat: Option<i64>, credentials: Option<&Value>) -> Value {
+    pub(super) fn scheduled(
+        &self,
+        input: &Value,
+        region: &str,
+        timeout: Option<i64>,
+        heartbeat: Option<i64>,
+        credentials: Option<&Value>,
+    ) -> Value {
         let mut details = Map::new();
         if self.family == Family::Service {
             details = self.named();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::frame::{Purpose, TaskPhase};
 use super::step::Flow;
-use super::{Dirty, Failure, Frame, Phase, ROOT, Run, Status};
+use super::{Dirty, Failure, Frame, Phase, Query, ROOT, Run, Status};
 use crate::history::Payload;
 
 /// A task that is to be run.
@@ -56,12 +56,20 @@ impl Run {
             token: task.token.clone(),
             attempt: task.attempt,
             is_for_map: task.purpose != Purpose::Work,
-            state: self.machine.state(frame.graph, frame.state).map(|s| s.name.to_string()).unwrap_or_default(),
+            state: self
+                .machine
+                .state(frame.graph, frame.state)
+                .map(|s| s.name.to_string())
+                .unwrap_or_default(),
         })
     }
 
     /// Takes the frame out where it is at the task `key`.
-    fn take_task(&mut self, id: u64, is_it: impl Fn(&TaskPhase) -> bool) -> Option<(Frame, Box<TaskPhase>)> {
+    fn take_task(
+        &mut self,
+        id: u64,
+        is_it: impl Fn(&TaskPhase) -> bool,
+    ) -> Option<(Frame, Box<TaskPhase>)> {
         match self.frames.get(&id).map(|f| &f.phase) {
             Some(Phase::Task(task)) if is_it(task) => {}
             _ => return None,
@@ -74,8 +82,16 @@ impl Run {
     }
 
     /// The task `key` of frame `id` has ended; false where nobody waits for that any more.
-    pub(crate) fn task_ended(&mut self, id: u64, key: &str, result: Result<Value, Failure>) -> bool {
-        let Some((mut frame, task)) = self.take_task(id, |t| t.key == key && !t.is_submitted) else { return false };
+    pub(crate) fn task_ended(
+        &mut self,
+        id: u64,
+        key: &str,
+        result: Result<Value, Failure>,
+    ) -> bool {
+        let Some((mut frame, task)) = self.take_task(id, |t| t.key == key && !t.is_submitted)
+        else {
+            return false;
+        };
         let machine = self.machine.clone();
         let Some(state) = machine.state(frame.graph, frame.state) else { return false };
         self.budget = self.budget.max(1_000);
@@ -84,9 +100,13 @@ impl Run {
             self.settled.push(task.key.clone());
         }
         let flow = match (task.purpose, result) {
-            (Purpose::ReadItems | Purpose::WriteResults, result) => self.map_task_ended(id, &mut frame, state, *task, result),
+            (Purpose::ReadItems | Purpose::WriteResults, result) => {
+                self.map_task_ended(id, &mut frame, state, *task, result)
+            }
             (Purpose::Work, Ok(output)) if waits => self.submitted(&mut frame, task, &output),
-            (Purpose::Work, Ok(output)) => self.succeeded(id, &mut frame, state, &task, Self::result_payload(output)),
+            (Purpose::Work, Ok(output)) => {
+                self.succeeded(id, &mut frame, state, &task, Self::result_payload(output))
+            }
             (Purpose::Work, Err(failure)) => self.failed(id, &mut frame, state, &task, failure),
         };
         self.settle(id, frame, flow);
@@ -95,21 +115,31 @@ impl Run {
 
     /// The request of the task `key` was taken and its work goes on (`.sync`, tokens).
     pub(crate) fn task_submitted(&mut self, id: u64, key: &str, output: &Value) -> bool {
-        let Some((mut frame, task)) = self.take_task(id, |t| t.key == key && !t.is_submitted) else { return false };
+        let Some((mut frame, task)) = self.take_task(id, |t| t.key == key && !t.is_submitted)
+        else {
+            return false;
+        };
         let flow = self.submitted(&mut frame, task, output);
         self.settle(id, frame, flow);
         true
     }
 
     /// The task `key` has ended, submitted before or not.
-    pub(crate) fn task_finished(&mut self, id: u64, key: &str, result: Result<Value, Failure>) -> bool {
+    pub(crate) fn task_finished(
+        &mut self,
+        id: u64,
+        key: &str,
+        result: Result<Value, Failure>,
+    ) -> bool {
         let Some((mut frame, task)) = self.take_task(id, |t| t.key == key) else { return false };
         let machine = self.machine.clone();
         let Some(state) = machine.state(frame.graph, frame.state) else { return false };
         self.budget = self.budget.max(1_000);
         self.settled.push(task.key.clone());
         let flow = match result {
-            Ok(output) => self.succeeded(id, &mut frame, state, &task, Self::result_payload(output)),
+            Ok(output) => {
+                self.succeeded(id, &mut frame, state, &task, Self::result_payload(output))
+            }
             Err(failure) => self.failed(id, &mut frame, state, &task, failure),
         };
         self.settle(id, frame, flow);
@@ -120,14 +150,19 @@ impl Run {
         if self.is_finished() {
             return Err(Rejected::Finished);
         }
-        let holds = |f: &Frame| matches!(&f.phase, Phase::Task(t) if t.token.as_deref() == Some(token));
+        let holds =
+            |f: &Frame| matches!(&f.phase, Phase::Task(t) if t.token.as_deref() == Some(token));
         // The token names its frame, but is only believed if the frame holds it.
         let named = token.rsplit('-').nth(1).and_then(|hex| u64::from_str_radix(hex, 16).ok());
         named.filter(|id| self.frames.get(id).is_some_and(holds)).ok_or(Rejected::NotWaiting)
     }
 
     /// The token came back, with a result or a failure.
-    pub(crate) fn token(&mut self, token: &str, result: Result<Value, Failure>) -> Result<(), Rejected> {
+    pub(crate) fn token(
+        &mut self,
+        token: &str,
+        result: Result<Value, Failure>,
+    ) -> Result<(), Rejected> {
         let id = self.frame_of(token)?;
         let (mut frame, task) = self.take_task(id, |_| true).ok_or(Rejected::NotWaiting)?;
         let machine = self.machine.clone();
@@ -135,7 +170,9 @@ impl Run {
         self.budget = self.budget.max(1_000);
         self.settled.push(task.key.clone());
         let flow = match result {
-            Ok(output) => self.succeeded(id, &mut frame, state, &task, Self::result_payload(output)),
+            Ok(output) => {
+                self.succeeded(id, &mut frame, state, &task, Self::result_payload(output))
+            }
             Err(failure) => {
                 let mut task = task;
                 task.is_submitted = true;
@@ -151,7 +188,8 @@ impl Run {
         let id = self.frame_of(token)?;
         let now_ms = self.now_ms;
         if let Some(Phase::Task(task)) = self.frames.get_mut(&id).map(|f| &mut f.phase) {
-            task.heartbeat_ms = task.heartbeat_seconds.map(|s| now_ms.saturating_add(s.saturating_mul(1000)));
+            task.heartbeat_ms =
+                task.heartbeat_seconds.map(|s| now_ms.saturating_add(s.saturating_mul(1000)));
         }
         self.mark(id, Dirty::Phase);
         Ok(())
@@ -170,7 +208,12 @@ impl Run {
         if self.is_finished() {
             return false;
         }
-        let due = self.frames.iter().filter_map(|(id, f)| Some((f.wake_ms()?, *id))).min().filter(|(at, _)| *at <= now_ms);
+        let due = self
+            .frames
+            .iter()
+            .filter_map(|(id, f)| Some((f.wake_ms()?, *id)))
+            .min()
+            .filter(|(at, _)| *at <= now_ms);
         if let Some(deadline) = self.head.deadline_ms
             && deadline <= now_ms
             && due.is_none_or(|(at, _)| deadline <= at)
@@ -193,7 +236,9 @@ impl Run {
             Phase::Task(task) => {
                 self.settled.push(task.key.clone());
                 let mut failure = Failure::bare("States.Timeout");
-                let is_heartbeat = task.heartbeat_ms.is_some_and(|at| at <= now_ms && task.timeout_ms.is_none_or(|t| at < t));
+                let is_heartbeat = task
+                    .heartbeat_ms
+                    .is_some_and(|at| at <= now_ms && task.timeout_ms.is_none_or(|t| at < t));
                 failure.also = is_heartbeat.then_some("States.HeartbeatTimeout");
                 self.failed(id, &mut frame, state, &task, failure)
             }
@@ -217,15 +262,23 @@ impl Run {
         self.budget = self.budget.max(1_000);
         let mut failure = mocked.as_ref().err().cloned();
         let flow = match (std::mem::take(&mut frame.phase), mocked) {
-            (Phase::Task(task), Ok(output)) if task.purpose == Purpose::Work => self.succeeded(ROOT, &mut frame, state, &task, Self::result_payload(output)),
-            (Phase::Task(task), Err(failure)) if task.purpose == Purpose::Work => self.failed(ROOT, &mut frame, state, &task, failure),
+            (Phase::Task(task), Ok(output)) if task.purpose == Purpose::Work => {
+                self.succeeded(ROOT, &mut frame, state, &task, Self::result_payload(output))
+            }
+            (Phase::Task(task), Err(failure)) if task.purpose == Purpose::Work => {
+                self.failed(ROOT, &mut frame, state, &task, failure)
+            }
             (Phase::Map(phase), Ok(_)) if phase.sets_tolerance() && failed > phase.tolerated() => {
                 let exceeded = Failure::threshold();
                 failure = Some(exceeded.clone());
                 self.map_run_failed(ROOT, &mut frame, state, exceeded)
             }
-            (Phase::Map(_) | Phase::Task(_) | Phase::Parallel { .. }, Ok(output)) => self.complete(ROOT, &mut frame, state, Self::result_payload(output)),
-            (Phase::Map(_) | Phase::Task(_) | Phase::Parallel { .. }, Err(failure)) => self.fail(ROOT, &mut frame, state, failure),
+            (Phase::Map(_) | Phase::Task(_) | Phase::Parallel { .. }, Ok(output)) => {
+                self.complete(ROOT, &mut frame, state, Self::result_payload(output))
+            }
+            (Phase::Map(_) | Phase::Task(_) | Phase::Parallel { .. }, Err(failure)) => {
+                self.fail(ROOT, &mut frame, state, failure)
+            }
             (other, _) => {
                 frame.phase = other;
                 Flow::Parked
@@ -240,9 +293,13 @@ impl Run {
         if self.is_finished() {
             return false;
         }
-        let failure = Failure { error, cause, also: None, query: None };
+        let failure = Failure { error, cause, also: None, query: Query::No };
         let details = failure.details();
-        self.end_now("ExecutionAborted", details, Status::Aborted { error: failure.error, cause: failure.cause });
+        self.end_now(
+            "ExecutionAborted",
+            details,
+            Status::Aborted { error: failure.error, cause: failure.cause },
+        );
         true
     }
 }

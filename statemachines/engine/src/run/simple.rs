@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::evaluate::{AmountError, Seen};
 use super::step::Flow;
-use super::{Failure, Frame, Phase, Run};
+use super::{Failure, Frame, Phase, Query, Run};
 use crate::definition::{Amount, ChoiceRule, ChoiceTest, Language, State, Text, Wait};
 use crate::history::Payload;
 use crate::lang::{parse_timestamp, parse_timestamp_strict};
@@ -17,12 +17,19 @@ const MAX_WAIT_SECONDS: i64 = 99_999_999;
 type Begun = Result<Flow, Failure>;
 
 impl Run {
-    pub(super) fn pass(&mut self, id: u64, frame: &mut Frame, state: &State, result: Option<&Payload>) -> Begun {
+    pub(super) fn pass(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        result: Option<&Payload>,
+    ) -> Begun {
         let (output, assigned) = match state.language {
             Language::JsonPath => {
                 let input = self.work_input(frame, state, None)?;
                 let result = result.map_or(input, Arc::clone);
-                let assigned = self.assigned(frame, state, state.assign.as_ref(), &result, Seen::default())?;
+                let assigned =
+                    self.assigned(frame, state, state.assign.as_ref(), &result, Seen::default())?;
                 (self.placed_output(frame, state, result)?, assigned)
             }
             Language::Jsonata => self.passed(frame, state)?,
@@ -31,18 +38,36 @@ impl Run {
     }
 
     /// `Assign` and `Output` of a state that has no result.
-    fn passed(&self, frame: &Frame, state: &State) -> Result<(Payload, super::step::Assigned), Failure> {
+    fn passed(
+        &self,
+        frame: &Frame,
+        state: &State,
+    ) -> Result<(Payload, super::step::Assigned), Failure> {
         match state.language {
             Language::JsonPath => {
                 let input = self.effective_input(frame, state)?;
-                let assigned = self.assigned(frame, state, state.assign.as_ref(), &input, Seen::default())?;
+                let assigned =
+                    self.assigned(frame, state, state.assign.as_ref(), &input, Seen::default())?;
                 Ok((self.passed_output(frame, state, &input)?, assigned))
             }
             Language::Jsonata => {
-                let assigned = self.assigned(frame, state, state.assign.as_ref(), &frame.input, Seen::default())?;
+                let assigned = self.assigned(
+                    frame,
+                    state,
+                    state.assign.as_ref(),
+                    &frame.input,
+                    Seen::default(),
+                )?;
                 let output = match &state.output {
                     None => Arc::clone(&frame.input),
-                    Some(template) => Arc::new(self.fill(frame, state, template, "Output", &frame.input, Seen::default())?),
+                    Some(template) => Arc::new(self.fill(
+                        frame,
+                        state,
+                        template,
+                        "Output",
+                        &frame.input,
+                        Seen::default(),
+                    )?),
                 };
                 Ok((output, assigned))
             }
@@ -54,7 +79,14 @@ impl Run {
         Ok(self.leave(id, frame, state, None, output, None))
     }
 
-    pub(super) fn choose(&mut self, id: u64, frame: &mut Frame, state: &State, rules: &[ChoiceRule], default: Option<u32>) -> Begun {
+    pub(super) fn choose(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        rules: &[ChoiceRule],
+        default: Option<u32>,
+    ) -> Begun {
         let data = self.effective_input(frame, state)?;
         for (i, rule) in rules.iter().enumerate() {
             if !self.rule_holds(frame, state, i, rule, &data)? {
@@ -64,7 +96,8 @@ impl Run {
             let assigned = self.assigned(frame, state, assign, &data, Seen::default())?;
             let output = match (state.language, &rule.output, &state.output) {
                 (Language::JsonPath, ..) => self.passed_output(frame, state, &data)?,
-                (Language::Jsonata, Some(template), _) | (Language::Jsonata, None, Some(template)) => {
+                (Language::Jsonata, Some(template), _)
+                | (Language::Jsonata, None, Some(template)) => {
                     Arc::new(self.fill(frame, state, template, "Output", &data, Seen::default())?)
                 }
                 (Language::Jsonata, None, None) => data,
@@ -72,14 +105,22 @@ impl Run {
             return Ok(self.leave(id, frame, state, Some(rule.next), output, assigned));
         }
         let Some(default) = default else {
-            let cause = Self::prefix(state, frame) + &format!("Failed to transition out of the state. The state does not point to a next state.");
+            let cause = Self::prefix(state, frame)
+                + "Failed to transition out of the state. The state does not point to a next state.";
             return Err(Failure::new("States.NoChoiceMatched", cause));
         };
         let (output, assigned) = self.passed(frame, state)?;
         Ok(self.leave(id, frame, state, Some(default), output, assigned))
     }
 
-    fn rule_holds(&self, frame: &Frame, state: &State, index: usize, rule: &ChoiceRule, data: &Value) -> Result<bool, Failure> {
+    fn rule_holds(
+        &self,
+        frame: &Frame,
+        state: &State,
+        index: usize,
+        rule: &ChoiceRule,
+        data: &Value,
+    ) -> Result<bool, Failure> {
         match &rule.test {
             ChoiceTest::Rule(rule) => self.scoped(frame, state, data, Seen::default(), |scope| rule.holds(scope)).map_err(|path| {
                 Self::runtime(state, frame, &format!("Invalid path '{path}': The choice state's condition path references an invalid value."))
@@ -117,7 +158,13 @@ impl Run {
         Ok(Flow::Parked)
     }
 
-    fn wait_seconds(&self, frame: &Frame, state: &State, amount: &Amount, data: &Value) -> Result<i64, Failure> {
+    fn wait_seconds(
+        &self,
+        frame: &Frame,
+        state: &State,
+        amount: &Amount,
+        data: &Value,
+    ) -> Result<i64, Failure> {
         let text = match amount {
             Amount::Path(path) => path.text(),
             Amount::Fixed(_) | Amount::Jsonata(_) => "",
@@ -126,23 +173,44 @@ impl Run {
         let seconds = match self.amount(frame, state, "Seconds", amount, data) {
             Ok(seconds) => seconds,
             Err(AmountError::NotFound { .. }) => {
-                return Err(Self::runtime(state, frame, &format!("The SecondsPath parameter does not reference an input value: {text}")));
+                return Err(Self::runtime(
+                    state,
+                    frame,
+                    &format!("The SecondsPath parameter does not reference an input value: {text}"),
+                ));
             }
             Err(AmountError::NoInteger { value, .. }) if is_path => {
-                let detail = format!("The SecondsPath parameter cannot be parsed as a long value: {text} == {}", shown(&value));
+                let detail = format!(
+                    "The SecondsPath parameter cannot be parsed as a long value: {text} == {}",
+                    shown(&value)
+                );
                 return Err(Self::runtime(state, frame, &detail));
             }
             Err(AmountError::NoInteger { value, .. }) => {
-                let detail = format!("The Seconds field cannot be parsed as a long value: {}", shown(&value));
+                let detail = format!(
+                    "The Seconds field cannot be parsed as a long value: {}",
+                    shown(&value)
+                );
                 return Err(Self::query_failure(state, frame, Some("Seconds"), &detail));
             }
             Err(AmountError::Failed(failure)) => return Err(failure),
         };
         if seconds < 0 {
             return Err(if is_path {
-                Self::runtime(state, frame, &format!("The SecondsPath parameter references a negative value: {text} == {seconds}"))
+                Self::runtime(
+                    state,
+                    frame,
+                    &format!(
+                        "The SecondsPath parameter references a negative value: {text} == {seconds}"
+                    ),
+                )
             } else {
-                Self::query_failure(state, frame, Some("Seconds"), &format!("The Seconds field must not be negative: {seconds}"))
+                Self::query_failure(
+                    state,
+                    frame,
+                    Some("Seconds"),
+                    &format!("The Seconds field must not be negative: {seconds}"),
+                )
             });
         }
         if seconds > MAX_WAIT_SECONDS {
@@ -151,15 +219,32 @@ impl Run {
         Ok(seconds)
     }
 
-    fn wait_timestamp(&self, frame: &Frame, state: &State, text: &Text, data: &Value) -> Result<i64, Failure> {
+    fn wait_timestamp(
+        &self,
+        frame: &Frame,
+        state: &State,
+        text: &Text,
+        data: &Value,
+    ) -> Result<i64, Failure> {
         let value = match text {
-            Text::Path(crate::lang::Expr::Path(path)) => self.find(frame, state, path, data).map_err(|_| {
-                Self::runtime(state, frame, &format!("The TimestampPath parameter does not reference an input value: {}", path.text()))
-            })?,
+            Text::Path(crate::lang::Expr::Path(path)) => {
+                self.find(frame, state, path, data).map_err(|_| {
+                    Self::runtime(
+                        state,
+                        frame,
+                        &format!(
+                            "The TimestampPath parameter does not reference an input value: {}",
+                            path.text()
+                        ),
+                    )
+                })?
+            }
             other => self.text(frame, state, "Timestamp", other, data)?,
         };
         let (path, parsed) = match text {
-            Text::Path(crate::lang::Expr::Path(path)) => (Some(path.text()), value.as_str().and_then(parse_timestamp)),
+            Text::Path(crate::lang::Expr::Path(path)) => {
+                (Some(path.text()), value.as_str().and_then(parse_timestamp))
+            }
             _ => (None, value.as_str().and_then(parse_timestamp_strict)),
         };
         let until = parsed.ok_or_else(|| match path {
@@ -187,14 +272,21 @@ impl Run {
         Ok(self.leave(id, frame, state, state.next, output, assigned))
     }
 
-    pub(super) fn fail_state(&mut self, frame: &mut Frame, state: &State, error: Option<&Text>, cause: Option<&Text>) -> Flow {
-        let text = |run: &Self, field: &str, text: Option<&Text>| -> Result<Option<String>, Failure> {
-            let Some(text) = text else { return Ok(None) };
-            run.text(frame, state, field, text, &frame.input).map(|value| Some(shown(&value)))
-        };
+    pub(super) fn fail_state(
+        &mut self,
+        frame: &mut Frame,
+        state: &State,
+        error: Option<&Text>,
+        cause: Option<&Text>,
+    ) -> Flow {
+        let text =
+            |run: &Self, field: &str, text: Option<&Text>| -> Result<Option<String>, Failure> {
+                let Some(text) = text else { return Ok(None) };
+                run.text(frame, state, field, text, &frame.input).map(|value| Some(shown(&value)))
+            };
         let failure = text(self, "Error", error).and_then(|error| {
             let cause = text(self, "Cause", cause)?;
-            Ok(Failure { error, cause, also: None, query: None })
+            Ok(Failure { error, cause, also: None, query: Query::No })
         });
         match failure {
             Ok(failure) => Flow::Done(Err(failure)),

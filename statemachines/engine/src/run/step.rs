@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::evaluate::Seen;
-use super::{Dirty, Failure, Frame, Phase, Run};
+use super::{Dirty, Failure, Frame, Phase, Query, Run};
 use crate::definition::{Kind, Language, Retrier, State};
 use crate::history::{EventKind, Payload};
 use crate::lang::Variables;
@@ -43,9 +43,12 @@ impl Run {
     pub(super) fn settle(&mut self, mut id: u64, mut frame: Frame, mut flow: Flow) {
         loop {
             if self.head.next_event > self.limits.history_events && !self.is_finished() {
-                let cause = format!("The execution reached the maximum number of history events ({}).", self.limits.history_events);
+                let cause = format!(
+                    "The execution reached the maximum number of history events ({}).",
+                    self.limits.history_events
+                );
                 self.frames.insert(id, frame);
-                self.fail_whole(Failure::new("States.Runtime", cause));
+                self.fail_whole(&Failure::new("States.Runtime", cause));
                 return;
             }
             match flow {
@@ -82,12 +85,19 @@ impl Run {
     fn enter(&mut self, id: u64, frame: &mut Frame) -> Flow {
         let machine = self.machine.clone();
         let Some(state) = machine.state(frame.graph, frame.state) else {
-            return Flow::Done(Err(Failure::new("States.Runtime", "the execution is in a state that its definition does not have")));
+            return Flow::Done(Err(Failure::new(
+                "States.Runtime",
+                "the execution is in a state that its definition does not have",
+            )));
         };
         self.budget = self.budget.saturating_sub(1);
         frame.before_entry = frame.previous;
         frame.entered_ms = self.now_ms;
-        let entered = EventKind::Entered { state: state.kind.name(), name: Arc::clone(&state.name), input: Arc::clone(&frame.input) };
+        let entered = EventKind::Entered {
+            state: state.kind.name(),
+            name: Arc::clone(&state.name),
+            input: Arc::clone(&frame.input),
+        };
         frame.entered_event = self.record(frame, frame.previous, entered);
         frame.previous = frame.entered_event;
         self.mark(id, Dirty::Whole);
@@ -101,7 +111,9 @@ impl Run {
             Kind::Choice { rules, default } => self.choose(id, frame, state, rules, *default),
             Kind::Wait(wait) => self.wait(id, frame, state, wait),
             Kind::Succeed => self.succeed(id, frame, state),
-            Kind::Fail { error, cause } => return self.fail_state(frame, state, error.as_ref(), cause.as_ref()),
+            Kind::Fail { error, cause } => {
+                return self.fail_state(frame, state, error.as_ref(), cause.as_ref());
+            }
             Kind::Task(task) => self.schedule(id, frame, state, task),
             Kind::Parallel { branches } => self.fork(id, frame, state, branches),
             Kind::Map(map) => self.begin_map(id, frame, state, map),
@@ -113,29 +125,51 @@ impl Run {
     }
 
     /// Leaves a state whose work gave `result`.
-    pub(super) fn complete(&mut self, id: u64, frame: &mut Frame, state: &State, result: Payload) -> Flow {
+    pub(super) fn complete(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        result: Payload,
+    ) -> Flow {
         match self.completed(frame, state, result) {
             Ok((output, assigned)) => self.leave(id, frame, state, state.next, output, assigned),
             Err(failure) => self.fail(id, frame, state, failure),
         }
     }
 
-    fn completed(&self, frame: &Frame, state: &State, result: Payload) -> Result<(Payload, Assigned), Failure> {
+    fn completed(
+        &self,
+        frame: &Frame,
+        state: &State,
+        result: Payload,
+    ) -> Result<(Payload, Assigned), Failure> {
         match state.language {
             Language::JsonPath => {
                 let result = match &state.result_selector {
                     None => result,
-                    Some(selector) => Arc::new(self.fill(frame, state, selector, "ResultSelector", &result, Seen::default())?),
+                    Some(selector) => Arc::new(self.fill(
+                        frame,
+                        state,
+                        selector,
+                        "ResultSelector",
+                        &result,
+                        Seen::default(),
+                    )?),
                 };
-                let assigned = self.assigned(frame, state, state.assign.as_ref(), &result, Seen::default())?;
+                let assigned =
+                    self.assigned(frame, state, state.assign.as_ref(), &result, Seen::default())?;
                 Ok((self.placed_output(frame, state, result)?, assigned))
             }
             Language::Jsonata => {
                 let seen = Seen { result: Some(&result), ..Seen::default() };
-                let assigned = self.assigned(frame, state, state.assign.as_ref(), &frame.input, seen)?;
+                let assigned =
+                    self.assigned(frame, state, state.assign.as_ref(), &frame.input, seen)?;
                 let output = match &state.output {
                     None => Arc::clone(&result),
-                    Some(template) => Arc::new(self.fill(frame, state, template, "Output", &frame.input, seen)?),
+                    Some(template) => {
+                        Arc::new(self.fill(frame, state, template, "Output", &frame.input, seen)?)
+                    }
                 };
                 Ok((output, assigned))
             }
@@ -143,13 +177,26 @@ impl Run {
     }
 
     /// Leaves the state for `next` or ends the frame.
-    pub(super) fn leave(&mut self, id: u64, frame: &mut Frame, state: &State, next: Option<u32>, output: Payload, assigned: Assigned) -> Flow {
+    pub(super) fn leave(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        next: Option<u32>,
+        output: Payload,
+        assigned: Assigned,
+    ) -> Flow {
         if !Arc::ptr_eq(&output, &frame.input) && self.is_too_big(&output) {
             let failure = Self::too_big(&state.name);
             return Flow::Done(Err(failure));
         }
         let (variables, shown) = assigned.map_or((None, None), |(v, s)| (Some(v), Some(s)));
-        let exited = EventKind::Exited { state: state.kind.name(), name: Arc::clone(&state.name), output: Arc::clone(&output), assigned: shown };
+        let exited = EventKind::Exited {
+            state: state.kind.name(),
+            name: Arc::clone(&state.name),
+            output: Arc::clone(&output),
+            assigned: shown,
+        };
         frame.previous = self.record(frame, frame.previous, exited);
         if let Some(variables) = variables {
             frame.variables = variables;
@@ -170,14 +217,22 @@ impl Run {
     }
 
     pub(super) fn too_big(name: &str) -> Failure {
-        let cause = format!("The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit.");
+        let cause = format!(
+            "The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+        );
         Failure::new("States.DataLimitExceeded", cause)
     }
 
     /// Retries, catches or passes on a failure.
-    pub(super) fn fail(&mut self, id: u64, frame: &mut Frame, state: &State, failure: Failure) -> Flow {
-        if let Some(location) = &failure.query {
-            self.report_query(frame, state, &failure, location.as_deref());
+    pub(super) fn fail(
+        &mut self,
+        id: u64,
+        frame: &mut Frame,
+        state: &State,
+        failure: Failure,
+    ) -> Flow {
+        if failure.query != Query::No {
+            self.report_query(frame, state, &failure);
         }
         for (i, retrier) in state.retry.iter().enumerate() {
             if !failure.matches(&retrier.errors) {
@@ -192,8 +247,12 @@ impl Run {
         match state.kind {
             // A state that could not even be evaluated ends the execution at once.
             _ if failure.error.as_deref() == Some("States.Runtime") => {}
-            Kind::Map(_) => frame.previous = self.emit(frame, frame.previous, "MapStateFailed", None),
-            Kind::Parallel { .. } => frame.previous = self.emit(frame, frame.previous, "ParallelStateFailed", None),
+            Kind::Map(_) => {
+                frame.previous = self.emit(frame, frame.previous, "MapStateFailed", None);
+            }
+            Kind::Parallel { .. } => {
+                frame.previous = self.emit(frame, frame.previous, "ParallelStateFailed", None);
+            }
             _ => {}
         }
         let Some(catcher) = state.catch.iter().find(|c| failure.matches(&c.errors)) else {
@@ -201,35 +260,44 @@ impl Run {
         };
         let error: Payload = Arc::new(failure.output());
         let seen = Seen { error: Some(&error), ..Seen::default() };
-        let caught = self.assigned(frame, state, catcher.assign.as_ref(), &error, seen).and_then(|assigned| {
-            let output = match (state.language, &catcher.output) {
-                (Language::JsonPath, _) => Self::placed(frame, state, &catcher.result_path, Arc::clone(&error))?,
-                (Language::Jsonata, None) => Arc::clone(&error),
-                (Language::Jsonata, Some(template)) => Arc::new(self.fill(frame, state, template, "Output", &frame.input, seen)?),
-            };
-            Ok((output, assigned))
-        });
+        let caught = self.assigned(frame, state, catcher.assign.as_ref(), &error, seen).and_then(
+            |assigned| {
+                let output = match (state.language, &catcher.output) {
+                    (Language::JsonPath, _) => {
+                        Self::placed(frame, state, &catcher.result_path, Arc::clone(&error))?
+                    }
+                    (Language::Jsonata, None) => Arc::clone(&error),
+                    (Language::Jsonata, Some(template)) => {
+                        Arc::new(self.fill(frame, state, template, "Output", &frame.input, seen)?)
+                    }
+                };
+                Ok((output, assigned))
+            },
+        );
         match caught {
-            Ok((output, assigned)) => self.leave(id, frame, state, Some(catcher.next), output, assigned),
+            Ok((output, assigned)) => {
+                self.leave(id, frame, state, Some(catcher.next), output, assigned)
+            }
             Err(failure) => {
-                if let Some(location) = &failure.query {
-                    self.report_query(frame, state, &failure, location.as_deref());
+                if failure.query != Query::No {
+                    self.report_query(frame, state, &failure);
                 }
                 Flow::Done(Err(failure))
             }
         }
     }
 
-    fn report_query(&mut self, frame: &mut Frame, state: &State, failure: &Failure, location: Option<&str>) {
+    fn report_query(&mut self, frame: &mut Frame, state: &State, failure: &Failure) {
         let mut details = failure.details();
         if let serde_json::Value::Object(map) = &mut details {
             map.insert("state".to_owned(), json!(&*state.name));
-            if let Some(location) = location {
+            if let Some(location) = failure.query.field() {
                 map.insert("location".to_owned(), json!(location));
             }
         }
         // The event stands beside the entry of the state, except for Wait.
-        let is_at_entry = frame.previous == frame.entered_event && !matches!(state.kind, Kind::Wait(_));
+        let is_at_entry =
+            frame.previous == frame.entered_event && !matches!(state.kind, Kind::Wait(_));
         let previous = if is_at_entry { frame.before_entry } else { frame.previous };
         frame.previous = self.emit(frame, previous, "EvaluationFailed", Some(details));
     }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aisaws_engine::{
-    Clock, Commit, Created, Engine, EngineError, Journal, JournalError, Machine, MemoryJournal, NewExecution, Status, Stored, TaskCall, TaskFailure,
-    TaskResult, Tasks,
+    Clock, Commit, Created, Engine, EngineError, Journal, JournalError, Machine, MemoryJournal,
+    NewExecution, Status, Stored, TaskCall, TaskFailure, TaskResult, Tasks,
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -28,7 +28,13 @@ struct Dying {
 
 impl Dying {
     fn new(dies_at: Option<(usize, bool)>, one_in: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { inner: Arc::new(MemoryJournal::new()), commits: AtomicUsize::new(0), kills: AtomicUsize::new(0), dies_at, one_in })
+        Arc::new(Self {
+            inner: Arc::new(MemoryJournal::new()),
+            commits: AtomicUsize::new(0),
+            kills: AtomicUsize::new(0),
+            dies_at,
+            one_in,
+        })
     }
 
     fn fate(&self) -> Option<bool> {
@@ -76,10 +82,18 @@ impl Journal for Dying {
     async fn get(&self, name: &str) -> Result<Option<Stored>, JournalError> {
         self.inner.get(name).await
     }
-    async fn list_runnable(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, JournalError> {
+    async fn list_runnable(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError> {
         self.inner.list_runnable(after, limit).await
     }
-    async fn list_unfinished(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, JournalError> {
+    async fn list_unfinished(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError> {
         self.inner.list_unfinished(after, limit).await
     }
     async fn list_due(&self, now_ms: i64, limit: usize) -> Result<Vec<String>, JournalError> {
@@ -88,7 +102,12 @@ impl Journal for Dying {
     async fn next_timer(&self) -> Result<Option<i64>, JournalError> {
         self.inner.next_timer().await
     }
-    async fn history(&self, name: &str, after: u64, limit: usize) -> Result<Vec<Value>, JournalError> {
+    async fn history(
+        &self,
+        name: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Value>, JournalError> {
         self.inner.history(name, after, limit).await
     }
 }
@@ -104,27 +123,47 @@ struct Once {
 impl Tasks for Once {
     async fn run(&self, call: TaskCall) -> TaskResult {
         if let Some(token) = &call.token {
-            self.tokens.lock().unwrap().insert(call.idempotency_key.clone(), token.as_str().to_owned());
+            self.tokens
+                .lock()
+                .unwrap()
+                .insert(call.idempotency_key.clone(), token.as_str().to_owned());
         }
         let mut done = self.done.lock().unwrap();
         let attempt = call.attempt;
-        let result = done.entry(call.idempotency_key.clone()).or_insert_with(|| match call.input.get("fails").and_then(Value::as_u64) {
-            Some(times) if u64::from(attempt) < times => Err(TaskFailure::new("Busy", format!("attempt {attempt}"))),
-            _ => Ok(json!({"did": call.input})),
+        let result = done.entry(call.idempotency_key.clone()).or_insert_with(|| {
+            match call.input.get("fails").and_then(Value::as_u64) {
+                Some(times) if u64::from(attempt) < times => {
+                    Err(TaskFailure::new("Busy", format!("attempt {attempt}")))
+                }
+                _ => Ok(json!({"did": call.input})),
+            }
         });
         result.clone()
     }
 }
 
 /// One life of a process: it starts, drives, answers tokens, and sleeps until the end.
-async fn live(engine: &Engine, machine: &Machine, name: &str, tasks: &Once, clock: &JumpingClock) -> Result<Status, EngineError> {
+async fn live(
+    engine: &Engine,
+    machine: &Machine,
+    name: &str,
+    tasks: &Once,
+    clock: &JumpingClock,
+) -> Result<Status, EngineError> {
     engine.start(name, machine, json!({"items": [1, 2, 3]})).await?;
     loop {
         let driven = engine.drive(name).await?;
         if driven.status != Status::Running {
             return Ok(driven.status);
         }
-        let tokens: Vec<String> = tasks.tokens.lock().unwrap().iter().filter(|(key, _)| key.starts_with(&format!("{name}/"))).map(|(_, t)| t.clone()).collect();
+        let tokens: Vec<String> = tasks
+            .tokens
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(key, _)| key.starts_with(&format!("{name}/")))
+            .map(|(_, t)| t.clone())
+            .collect();
         let mut is_answered = false;
         for token in tokens {
             match engine.send_task_success(&token, json!("approved")).await {
@@ -140,10 +179,15 @@ async fn live(engine: &Engine, machine: &Machine, name: &str, tasks: &Once, cloc
 }
 
 /// Lives until the execution has ended; gives how, its history without times, and its keys.
-async fn run(journal: &Arc<Dying>, machine: &Machine, name: &str) -> (Status, Vec<Value>, BTreeSet<String>) {
+async fn run(
+    journal: &Arc<Dying>,
+    machine: &Machine,
+    name: &str,
+) -> (Status, Vec<Value>, BTreeSet<String>) {
     let (tasks, clock) = (Arc::new(Once::default()), JumpingClock::new());
     let status = loop {
-        let engine = Engine::new(Arc::clone(journal) as _, Arc::clone(&tasks) as _, Arc::clone(&clock) as _);
+        let engine =
+            Engine::new(Arc::clone(journal) as _, Arc::clone(&tasks) as _, Arc::clone(&clock) as _);
         match live(&engine, machine, name, &tasks, &clock).await {
             Ok(status) => break status,
             Err(EngineError::Journal(JournalError::Store(_))) => {}
@@ -221,7 +265,8 @@ async fn killed_at_any_commit_an_execution_ends_the_same() {
         assert!(commits >= 2, "{name} commits too rarely to be tested");
         for at in 0..commits {
             for is_written in [false, true] {
-                let (other, its_history, its_keys) = run(&Dying::new(Some((at, is_written)), None), &machine, name).await;
+                let (other, its_history, its_keys) =
+                    run(&Dying::new(Some((at, is_written)), None), &machine, name).await;
                 let place = format!("{name}, commit {at}, written {is_written}");
                 assert_eq!(other, status, "{place}");
                 assert_eq!(its_keys, keys, "{place}: keys differ");
@@ -230,7 +275,9 @@ async fn killed_at_any_commit_an_execution_ends_the_same() {
                 if matches!(name, "map" | "nested" | "parallel") {
                     sorted.0.sort_by_key(|e| e["type"].to_string());
                     sorted.1.sort_by_key(|e| e["type"].to_string());
-                    let types = |events: &[Value]| events.iter().map(|e| e["type"].clone()).collect::<Vec<_>>();
+                    let types = |events: &[Value]| {
+                        events.iter().map(|e| e["type"].clone()).collect::<Vec<_>>()
+                    };
                     assert_eq!(types(&sorted.0), types(&sorted.1), "{place}");
                 } else {
                     assert_eq!(sorted.0, sorted.1, "{place}");
@@ -250,7 +297,8 @@ async fn under_load_a_thousand_random_kills_lose_nothing() {
         jobs.push(tokio::spawn(async move {
             let (name, machine) = &machines[i % machines.len()];
             let (status, history, keys) = run(&journal, machine, &format!("{name}-{i}")).await;
-            let (expected, calm_history, calm_keys) = run(&Dying::new(None, None), machine, &format!("{name}-{i}")).await;
+            let (expected, calm_history, calm_keys) =
+                run(&Dying::new(None, None), machine, &format!("{name}-{i}")).await;
             assert_eq!(status, expected);
             assert_eq!(history.len(), calm_history.len());
             assert_eq!(keys, calm_keys);
@@ -268,13 +316,20 @@ async fn under_load_a_thousand_random_kills_lose_nothing() {
 async fn two_engines_on_one_journal_commit_each_step_once() {
     let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
     let (tasks, clock) = (Arc::new(Once::default()), JumpingClock::new());
-    let engines: Vec<Engine> = (0..2).map(|_| Engine::new(Arc::clone(&journal), Arc::clone(&tasks) as _, Arc::clone(&clock) as _)).collect();
+    let engines: Vec<Engine> = (0..2)
+        .map(|_| {
+            Engine::new(Arc::clone(&journal), Arc::clone(&tasks) as _, Arc::clone(&clock) as _)
+        })
+        .collect();
     let machine = &machines()[0].1;
     let mut lives = Vec::new();
     for i in 0..20 {
         for engine in &engines {
-            let (engine, machine, tasks, clock) = (engine.clone(), machine.clone(), Arc::clone(&tasks), Arc::clone(&clock));
-            lives.push(tokio::spawn(async move { live(&engine, &machine, &format!("e{i}"), &tasks, &clock).await }));
+            let (engine, machine, tasks, clock) =
+                (engine.clone(), machine.clone(), Arc::clone(&tasks), Arc::clone(&clock));
+            lives.push(tokio::spawn(async move {
+                live(&engine, &machine, &format!("e{i}"), &tasks, &clock).await
+            }));
         }
     }
     let mut ended = Vec::new();
@@ -283,8 +338,18 @@ async fn two_engines_on_one_journal_commit_each_step_once() {
     }
     assert!(ended.iter().all(|s| matches!(s, Status::Succeeded { .. })), "{ended:?}");
     for i in 0..20 {
-        let types: Vec<Value> = journal.history(&format!("e{i}"), 0, usize::MAX).await.unwrap().iter().map(|e| e["type"].clone()).collect();
-        assert_eq!(types.iter().filter(|t| **t == json!("ExecutionSucceeded")).count(), 1, "{types:?}");
+        let types: Vec<Value> = journal
+            .history(&format!("e{i}"), 0, usize::MAX)
+            .await
+            .unwrap()
+            .iter()
+            .map(|e| e["type"].clone())
+            .collect();
+        assert_eq!(
+            types.iter().filter(|t| **t == json!("ExecutionSucceeded")).count(),
+            1,
+            "{types:?}"
+        );
         assert_eq!(types.len(), 16, "{types:?}");
     }
 }

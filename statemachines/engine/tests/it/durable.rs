@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use crate::support::{JumpingClock, Scripted, engine, machine};
 
 fn journal(path: &Path) -> (Db, Arc<dyn Journal>) {
-    let db = Db::open(path, &[SCHEMA, "create table if not exists done (key text primary key) strict"]).unwrap();
+    let db =
+        Db::open(path, &[SCHEMA, "create table if not exists done (key text primary key) strict"])
+            .unwrap();
     (db.clone(), Arc::new(SqliteJournal::new(db)))
 }
 
@@ -28,8 +30,14 @@ async fn an_execution_goes_on_in_the_next_process() {
     let (tasks, clock) = (Scripted::echo(), JumpingClock::new());
     {
         let engine = engine(journal(&path).1, &tasks, &clock);
-        assert_eq!(engine.start("e", &machine(&definition()), json!({"a": 1})).await.unwrap(), Started::New);
-        assert_eq!(engine.start("e", &machine(&definition()), json!({"a": 2})).await.unwrap(), Started::Already);
+        assert_eq!(
+            engine.start("e", &machine(&definition()), json!({"a": 1})).await.unwrap(),
+            Started::New
+        );
+        assert_eq!(
+            engine.start("e", &machine(&definition()), json!({"a": 2})).await.unwrap(),
+            Started::Already
+        );
         let parked = engine.drive("e").await.unwrap();
         assert_eq!((parked.status, parked.wake_ms), (Status::Running, Some(1_700_000_010_000)));
     }
@@ -52,7 +60,9 @@ async fn what_a_task_writes_is_committed_with_its_result() {
     let (db, journal) = journal(&dir.path().join("store.sqlite"));
     let tasks = Scripted::new(|call| {
         let key = call.idempotency_key.clone();
-        call.effects.add(SqlEffect::new(move |tx| tx.execute("insert into done values (?1)", [key]).map(drop)));
+        call.effects.add(SqlEffect::new(move |tx| {
+            tx.execute("insert into done values (?1)", [key]).map(drop)
+        }));
         Ok(json!("done"))
     });
     let engine = engine(journal, &tasks, &JumpingClock::new());

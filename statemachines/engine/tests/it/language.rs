@@ -29,7 +29,10 @@ async fn a_task_is_retried_as_often_as_its_retrier_says_and_then_caught() {
         "Caught": {"Type": "Pass", "End": true}}});
     let tasks = Scripted::new(|_| Err(TaskFailure::new("Busy", "try later")));
     let status = run(definition, json!({"a": 1}), &tasks).await;
-    assert_eq!(status, succeeded(json!({"a": 1, "error": {"Error": "Busy", "Cause": "try later"}})));
+    assert_eq!(
+        status,
+        succeeded(json!({"a": 1, "error": {"Error": "Busy", "Cause": "try later"}}))
+    );
     let keys: Vec<_> = tasks.calls().iter().map(|c| c.idempotency_key.clone()).collect();
     assert_eq!(keys, ["e/3/0", "e/6/1", "e/9/2"]);
 }
@@ -78,7 +81,10 @@ async fn an_endless_loop_ends_with_the_history_limit() {
     match run(definition, json!({}), &Scripted::echo()).await {
         Status::Failed { error, cause } => {
             assert_eq!(error.as_deref(), Some("States.Runtime"));
-            assert_eq!(cause.as_deref(), Some("The execution reached the maximum number of history events (25000)."));
+            assert_eq!(
+                cause.as_deref(),
+                Some("The execution reached the maximum number of history events (25000).")
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -95,7 +101,11 @@ async fn a_task_that_outlives_its_timeout_is_timed_out() {
         }
     }
     let definition = json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": LAMBDA, "TimeoutSeconds": 5, "End": true}}});
-    let engine = aisaws_engine::Engine::new(Arc::new(MemoryJournal::new()), Arc::new(Never(AtomicU32::new(0))), JumpingClock::new());
+    let engine = aisaws_engine::Engine::new(
+        Arc::new(MemoryJournal::new()),
+        Arc::new(Never(AtomicU32::new(0))),
+        JumpingClock::new(),
+    );
     engine.start("e", &machine(&definition), json!({})).await.unwrap();
     let status = engine.run_to_end("e").await.unwrap().status;
     assert_eq!(status, Status::Failed { error: Some("States.Timeout".to_owned()), cause: None });

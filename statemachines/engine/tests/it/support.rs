@@ -45,7 +45,9 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    pub(crate) fn new(answer: impl Fn(&TaskCall) -> TaskResult + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(
+        answer: impl Fn(&TaskCall) -> TaskResult + Send + Sync + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self { answer: Box::new(answer), calls: Mutex::new(Vec::new()) })
     }
 
@@ -67,7 +69,11 @@ impl Tasks for Scripted {
     }
 }
 
-pub(crate) fn engine(journal: Arc<dyn Journal>, tasks: &Arc<Scripted>, clock: &Arc<JumpingClock>) -> Engine {
+pub(crate) fn engine(
+    journal: Arc<dyn Journal>,
+    tasks: &Arc<Scripted>,
+    clock: &Arc<JumpingClock>,
+) -> Engine {
     Engine::new(journal, Arc::clone(tasks) as Arc<dyn Tasks>, Arc::clone(clock) as Arc<dyn Clock>)
 }
 

@@ -18,7 +18,8 @@ fn token(tasks: &Scripted) -> String {
 
 #[tokio::test]
 async fn a_token_is_accepted_exactly_once_also_by_another_process() {
-    let (journal, tasks, clock) = (Arc::new(MemoryJournal::new()), Scripted::echo(), JumpingClock::new());
+    let (journal, tasks, clock) =
+        (Arc::new(MemoryJournal::new()), Scripted::echo(), JumpingClock::new());
     let first = engine(Arc::clone(&journal) as _, &tasks, &clock);
     first.start("e", &machine(&definition()), json!({})).await.unwrap();
     let parked = first.drive("e").await.unwrap();
@@ -35,7 +36,8 @@ async fn a_token_is_accepted_exactly_once_also_by_another_process() {
 
 #[tokio::test]
 async fn of_many_answers_at_once_one_is_accepted() {
-    let (journal, tasks, clock) = (Arc::new(MemoryJournal::new()), Scripted::echo(), JumpingClock::new());
+    let (journal, tasks, clock) =
+        (Arc::new(MemoryJournal::new()), Scripted::echo(), JumpingClock::new());
     let engine = engine(journal, &tasks, &clock);
     engine.start("e", &machine(&definition()), json!({})).await.unwrap();
     engine.drive("e").await.unwrap();
@@ -52,7 +54,8 @@ async fn of_many_answers_at_once_one_is_accepted() {
 
 #[tokio::test]
 async fn a_missed_heartbeat_times_the_task_out_and_a_sent_one_does_not() {
-    let (journal, tasks, clock) = (Arc::new(MemoryJournal::new()), Scripted::echo(), JumpingClock::new());
+    let (journal, tasks, clock) =
+        (Arc::new(MemoryJournal::new()), Scripted::echo(), JumpingClock::new());
     let engine = engine(journal, &tasks, &clock);
     engine.start("e", &machine(&definition()), json!({})).await.unwrap();
     engine.drive("e").await.unwrap();
