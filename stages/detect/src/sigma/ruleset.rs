@@ -8,7 +8,7 @@ use super::correlation::CorrelationKind;
 use super::document::{Document, Logsource, Rule};
 use super::error::{Place, Problem, RuleError};
 use super::index::{demanded, members, needs};
-use super::prefilter::{Prefilter, required};
+use super::prefilter::{Clue, Prefilter, required};
 use super::scan::{Head, Label, ScanError};
 use super::text::fold;
 
@@ -72,6 +72,8 @@ pub struct RuleSet {
     by_name: HashMap<String, Vec<u32>>,
     by_source: HashMap<String, Vec<u32>>,
     by_clue: Prefilter,
+    /// The same, for rules that look at what a caller adds.
+    by_clue_with_extra: Prefilter,
     always: Vec<u32>,
     not_evaluated: Vec<NotEvaluated>,
 }
@@ -107,7 +109,7 @@ impl RuleSet {
     fn file(rules: impl Iterator<Item = Rule>, not_evaluated: Vec<NotEvaluated>) -> Self {
         let mut entries = Vec::new();
         let (mut by_name, mut by_source) = (HashMap::new(), HashMap::new());
-        let mut clues = Vec::new();
+        let (mut clues, mut clues_with_extra) = (Vec::new(), Vec::new());
         let mut always = Vec::new();
         for (id, rule) in (0_u32..).zip(rules) {
             let node = &rule.node;
@@ -117,19 +119,23 @@ impl RuleSet {
             } else if let Some(sources) = sources.clone() {
                 file_under(&mut by_source, sources, id);
             } else if let Some(required) = required(node, EXTRA) {
-                clues.extend(required.into_iter().map(|clue| (clue, id)));
+                let into = if needs(node, EXTRA) { &mut clues_with_extra } else { &mut clues };
+                into.extend(required.into_iter().map(|clue| (clue, id)));
             } else {
                 always.push(id);
             }
             let (needs_extra, members) = (needs(node, EXTRA), members(node));
             entries.push(Entry { rule, sources, needs_extra, members });
         }
-        let by_clue = Prefilter::new(clues.into_iter()).unwrap_or_else(|_| {
-            // Too many literals for one automaton: correctness does not need it.
-            always = (0..).take(entries.len()).collect();
-            Prefilter::default()
-        });
-        Self { entries, by_name, by_source, by_clue, always, not_evaluated }
+        let mut prefilter = |clues: Vec<(Clue, u32)>| {
+            Prefilter::new(clues.into_iter()).unwrap_or_else(|_| {
+                // Too many literals for one automaton: correctness does not need it.
+                always = (0..).take(entries.len()).collect();
+                Prefilter::default()
+            })
+        };
+        let (by_clue, by_clue_with_extra) = (prefilter(clues), prefilter(clues_with_extra));
+        Self { entries, by_name, by_source, by_clue, by_clue_with_extra, always, not_evaluated }
     }
 
     /// The rules, by key.
@@ -157,18 +163,20 @@ impl RuleSet {
                 };
                 let (name, source) = (text(name), text(source));
                 let mut candidates = self.filed(name.as_deref(), source.as_deref());
-                self.by_clue.find(&head, &mut candidates);
+                for prefilter in self.prefilters(extra) {
+                    prefilter.find(&head, &mut candidates);
+                }
                 self.settle(candidates, source.as_deref(), extra)
             }
         };
         self.confirm(&head, &candidates, extra)
     }
 
-    /// As [`Self::matching`], for an event whose name and source were read already; where no
-    /// rule asks for more, an event that none can match is not parsed at all.
+    /// As [`Self::matching`], for an event whose name and source were read already, so that it
+    /// is known to be JSON: an event that no rule can match is not parsed again.
     ///
     /// # Errors
-    /// As [`Self::matching`].
+    /// As [`Self::matching`], for events that a rule may match.
     pub fn matching_named(
         &self,
         name: &str,
@@ -178,13 +186,14 @@ impl RuleSet {
     ) -> Result<Vec<&Rule>, ScanError> {
         let (name, source) = (fold(name), fold(source));
         let mut candidates = self.filed(Some(&name), Some(&source));
-        if candidates.is_empty() && self.by_clue.is_empty() {
+        for prefilter in self.prefilters(extra) {
+            prefilter.find_anchored(raw, &mut candidates);
+        }
+        let candidates = self.settle(candidates, Some(&source), extra);
+        if candidates.is_empty() {
             return Ok(Vec::new());
         }
-        let head = Head::read(raw)?;
-        self.by_clue.find(&head, &mut candidates);
-        let candidates = self.settle(candidates, Some(&source), extra);
-        self.confirm(&head, &candidates, extra)
+        self.confirm(&Head::read(raw)?, &candidates, extra)
     }
 
     /// As [`Self::matching`], by asking every rule: what the index must agree with.
@@ -226,6 +235,11 @@ impl RuleSet {
             })
         });
         candidates
+    }
+
+    fn prefilters(&self, extra: &Extra) -> impl Iterator<Item = &Prefilter> {
+        let with_extra = extra.0.is_some().then_some(&self.by_clue_with_extra);
+        std::iter::once(&self.by_clue).chain(with_extra)
     }
 
     fn entry(&self, id: u32) -> Option<&Entry> {

@@ -55,8 +55,8 @@ pub(crate) fn rule_set(folder: &Path) -> RuleSet {
     rules
 }
 
-/// Every line of every corpus file, with the file's name.
-pub(crate) fn corpus() -> Vec<(String, String)> {
+/// Every line of the corpus files whose names begin so, with the file's name.
+pub(crate) fn corpus(beginning: &str) -> Vec<(String, String)> {
     let Some(folder) = shared("cloudtrail") else {
         return Vec::new();
     };
@@ -65,9 +65,12 @@ pub(crate) fn corpus() -> Vec<(String, String)> {
         fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     paths.sort();
     for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "gz")) {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !name.starts_with(beginning) {
+            continue;
+        }
         let mut text = String::new();
         GzDecoder::new(File::open(path).unwrap()).read_to_string(&mut text).unwrap();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         events.extend(text.lines().map(|l| (name.clone(), l.to_owned())));
     }
     events

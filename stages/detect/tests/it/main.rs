@@ -12,4 +12,6 @@ mod data;
 #[cfg(test)]
 mod detect;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod rules;
