@@ -32,6 +32,7 @@ pub const RULES: &[RuleFile] = rules![
     "iam/access_key_quarantined_by_aws",
     "iam/access_key_used_from_unknown_network",
     "iam/access_key_used_with_attack_distribution",
+    "iam/user_quarantined_for_public_key",
     "s3/access_logging_disabled",
     "s3/block_public_access_weakened",
     "s3/bucket_policy_opened",

@@ -1,6 +1,7 @@
 //! Many rules, filed by what they demand, so that an event costs what could fire on it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 
 use serde_json::{Map, Value};
 
@@ -52,6 +53,17 @@ pub struct NotEvaluated {
     pub place: Place,
     /// Why.
     pub why: Why,
+}
+
+impl fmt::Display for NotEvaluated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match &self.why {
+            Why::Correlation(_) => "is a correlation rule, which this stage does not evaluate",
+            Why::Filter => "is a filter, which this stage does not apply",
+            Why::Logsource(_) => "is for another log than CloudTrail",
+        };
+        write!(f, "{}: `{}` {what}", self.place, self.title)
+    }
 }
 
 #[derive(Debug)]

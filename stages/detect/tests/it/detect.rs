@@ -199,6 +199,10 @@ detection: { s: { EventID: 1 }, condition: s }
         })
         .collect();
     assert_eq!(whys, [("correlation", 3), ("filter", 12), ("logsource", 17)]);
+    assert_eq!(
+        rules.not_evaluated()[2].to_string(),
+        "f.yml:17: `Windows` is for another log than CloudTrail"
+    );
     assert_eq!(rules.matching(r#"{"EventID":1}"#, &Extra::NONE).unwrap().len(), 0);
 }
 

@@ -14,4 +14,6 @@ mod detect;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod panther;
+#[cfg(test)]
 mod rules;
