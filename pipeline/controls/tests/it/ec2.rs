@@ -226,6 +226,58 @@ fn all_ports_are_all_ports_in_any_number_of_rules() {
 }
 
 #[test]
+fn a_wide_rule_goes_even_if_half_of_the_ports_would_be_closed_without() {
+    let state = after(
+        GROUP,
+        &[authorize(vec![
+            permission("tcp", 0, 40_000, &["0.0.0.0/0"]),
+            permission("tcp", 40_001, 65_535, &["0.0.0.0/0"]),
+        ])],
+    );
+    assert_eq!(keys(&fixed(ALL, &state)), Vec::<&str>::new());
+}
+
+#[test]
+fn a_wall_of_narrow_rules_loses_its_widest() {
+    let wall: Vec<Value> =
+        (0..64).map(|i| permission("tcp", i * 1000, i * 1000 + 600 + i, &["0.0.0.0/0"])).collect();
+    let state = after(GROUP, &[authorize(wall)]);
+    let (before, repaired) = (keys(&state), fixed(ALL, &state));
+    // 64 rules of 601 to 664 ports are 40480 ports; without the widest 12 they are 32578.
+    assert_eq!(keys(&repaired).len(), before.len() - 12);
+    assert!(!keys(&repaired).contains(&"tcp 63000-63663 0.0.0.0/0"));
+}
+
+#[test]
+fn a_range_is_taken_away_only_where_it_completes_the_world() {
+    let state = after(
+        GROUP,
+        &[authorize(vec![
+            permission("tcp", 0, 40_000, &["18.0.0.0/8", "20.0.0.0/8"]),
+            permission("tcp", 50_000, 60_000, &["18.0.0.0/8"]),
+        ])],
+    );
+    assert_eq!(keys(&fixed(ALL, &state)), ["tcp 0-40000 20.0.0.0/8", "tcp 50000-60000 18.0.0.0/8"]);
+}
+
+#[test]
+fn a_part_that_stays_does_not_take_the_place_of_a_rule_that_was_there() {
+    let wide = json!({"ipPermissions": {}, "ipProtocol": "tcp", "fromPort": 0, "toPort": 22,
+                      "cidrIp": "0.0.0.0/0"});
+    let state = after(
+        GROUP,
+        &[
+            authorize(vec![permission("tcp", 0, 21, &["0.0.0.0/0"])]),
+            ec2("AuthorizeSecurityGroupIngress", wide),
+        ],
+    );
+    let repaired = fixed(ADMIN, &state);
+    assert_eq!(keys(&repaired), ["tcp 0-21 0.0.0.0/0"]);
+    let rule = &repaired["SecurityGroupIngress"]["tcp 0-21 0.0.0.0/0"];
+    assert_eq!(rule["Description"], json!("by hand"));
+}
+
+#[test]
 fn where_everything_is_open_the_rule_goes_as_a_whole() {
     let state = open("-1", -1, -1, &["0.0.0.0/0"]);
     let controls = [ADMIN, DATABASE, ALL].map(ControlId::from);
@@ -284,6 +336,7 @@ fn egress_denied_calls_and_other_resources_are_not_its_business() {
         }),
     );
     assert_eq!(touched(&denied), []);
+    assert_eq!(resource(GROUP).unwrap().touched(&denied), []);
     let tagged = |id: &str| {
         let request = json!({"resourcesSet": {"items": [{"resourceId": id}]},
                              "tagSet": {"items": [{"key": "a", "value": "b"}]}});

@@ -141,6 +141,16 @@ fn a_half_done_write_is_undone_and_what_others_did_is_left() {
 }
 
 #[test]
+fn a_third_value_is_neither_written_over_nor_taken_back() {
+    let (before, after) = (json!({"A": 1, "B": {}}), json!({"A": 2, "B": {"x": 1}}));
+    let now = json!({"A": 3, "B": {"x": 2}});
+    let paths = vec!["/A".to_owned(), "/B/x".to_owned()];
+    assert_eq!(apply_guarded(&before, &after, &now), Err(Changed(paths.clone())));
+    let back = rollback(&before, &after, &now);
+    assert_eq!((back.target, back.left), (now, paths));
+}
+
+#[test]
 fn what_is_not_there_to_take_back_into_is_left() {
     let before = json!({"A": {"x": 1, "y": 2}});
     let after = json!({"A": {"y": 2}});

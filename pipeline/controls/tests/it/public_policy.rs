@@ -110,6 +110,8 @@ fn a_condition_that_names_nobody_does_not_restrict() {
         json!({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "*"}}),
         json!({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-*/r-ab12/"}}),
         json!({"ArnLike": {"s3:DataAccessPointArn": "arn:aws:s3:*:*:accesspoint/*"}}),
+        json!({"ArnLike": {"s3:DataAccessPointArn": "arn:aws:s3:us-west-2::accesspoint/*"}}),
+        json!({"ArnLike": {"s3:DataAccessPointArn": "arn:aws:s3:us-west-2:111122223333:*"}}),
         json!({"StringEquals": {"aws:SourceVpc": []}}),
         json!({"StringEquals": {"aws:SourceVpc": ""}}),
         // Operators that hold where the key is absent, as it is for anonymous calls.

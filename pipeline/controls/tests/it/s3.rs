@@ -278,6 +278,16 @@ fn a_public_list_under_a_block_is_restored_by_lifting_it_in_between() {
 }
 
 #[test]
+fn a_block_that_is_not_in_the_way_yet_is_written_once_and_last() {
+    let open = bucket(|bucket| bucket.public_access_block_configuration = None);
+    let blocked_public = bucket(public_read);
+    assert_eq!(
+        actions(BUCKET, &open, &blocked_public),
+        ["s3:PutBucketOwnershipControls", "s3:PutBucketAcl", "s3:PutBucketPublicAccessBlock"]
+    );
+}
+
+#[test]
 fn everything_about_buckets_may_be_repaired_without_asking() {
     for control in aisaws_controls::all() {
         if control.meta().resource_type == BUCKET {
