@@ -17,3 +17,5 @@ mod fuzz;
 mod panther;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod semantics;
