@@ -7,6 +7,8 @@
 //! Start reading at [`handoff`] (what travels between stages), then [`stage`], then [`ledger`].
 
 pub mod canonical;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod event;
 pub mod fault;
 pub mod handoff;
