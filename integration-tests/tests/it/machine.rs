@@ -12,7 +12,12 @@ fn definition() -> Value {
 }
 
 fn states() -> Vec<(String, Value)> {
-    definition()["States"].as_object().unwrap().iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+    definition()["States"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
 }
 
 #[test]
@@ -38,9 +43,10 @@ fn retry_and_catch_name_faults_that_exist() {
 fn every_state_that_can_fail_is_caught_so_that_every_incident_is_told() {
     for (name, state) in states() {
         if state["Type"] == "Task" && name != "Alert" {
-            let catches_all = state["Catch"].as_array().unwrap().iter().any(|c| {
-                c["ErrorEquals"].as_array().unwrap().iter().any(|e| e == "States.ALL")
-            });
+            let catches_all =
+                state["Catch"].as_array().unwrap().iter().any(|c| {
+                    c["ErrorEquals"].as_array().unwrap().iter().any(|e| e == "States.ALL")
+                });
             assert!(catches_all, "{name}");
         }
     }

@@ -114,7 +114,7 @@ pub async fn incident(
             Entry::Scored { risk, .. } => Some(*risk),
             _ => None,
         }),
-        decision: links.iter().find_map(|link| match &link.entry {
+        decision: links.iter().rev().find_map(|link| match &link.entry {
             Entry::Decided { decision, .. } => Some(*decision),
             _ => None,
         }),

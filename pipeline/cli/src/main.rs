@@ -1,72 +1,7 @@
 //! The `aisaws` command line.
 
-mod args;
-mod commands;
-mod context;
-mod output;
-mod render;
-mod rules;
-
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::args::Cli;
-
-/// How a command ended, as an exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// Everything was done.
-    Done,
-    /// Something waits for a human, failed, or was not approved.
-    Attention,
-}
-
-/// Bad usage or input: something the user can put right.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Usage(pub(crate) String);
-
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(e) => {
-            output::note(&format!("error: the runtime could not be started: {e}"));
-            return ExitCode::from(3);
-        }
-    };
-    match runtime.block_on(commands::run(cli)) {
-        Ok(Ended::Done) => ExitCode::SUCCESS,
-        Ok(Ended::Attention) => ExitCode::from(1),
-        Err(e) => {
-            output::note(&format!("error: {}", output::data(&chain(&e))));
-            ExitCode::from(if is_usage(&e) { 2 } else { 3 })
-        }
-    }
-}
-
-/// Causes on one line, without repeating what was said.
-fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        if !text.ends_with(&cause) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&cause);
-        }
-    }
-    text
-}
-
-fn is_usage(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.is::<Usage>()
-            || cause.is::<aisaws_app::config::ConfigError>()
-            || cause.is::<aisaws_app::input::InputError>()
-            || cause.is::<aisaws_decide::PolicyError>()
-            || cause.is::<aisaws_score::WeightsError>()
-    })
+    aisaws_cli::run()
 }

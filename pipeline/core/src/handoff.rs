@@ -88,6 +88,17 @@ pub struct Scored {
     pub score: Score,
 }
 
+/// The most that may be done by itself if this control is the one that convicts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// The control.
+    pub control: ControlId,
+    /// The most.
+    pub max: Decision,
+    /// Why.
+    pub reason: String,
+}
+
 /// Decide's part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -95,6 +106,8 @@ pub struct Verdict {
     pub decision: Decision,
     /// The policy's reasons, the deciding one last.
     pub reasons: Vec<String>,
+    /// What still lowers the decision once the state tells which controls convict.
+    pub limits: Vec<Limit>,
     /// How long a human may take to answer, in seconds.
     pub approval_timeout_seconds: u32,
 }

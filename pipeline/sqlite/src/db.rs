@@ -106,9 +106,8 @@ impl Db {
     pub fn open_version(path: &Path, version: u32, schema: &[&str]) -> Result<Self, DbError> {
         let failed = |source| DbError::Open { path: path.to_owned(), source };
         let mut connection = open_writer(path).map_err(failed)?;
-        let found: u32 = connection
-            .query_row("pragma user_version", [], |row| row.get(0))
-            .map_err(failed)?;
+        let found: u32 =
+            connection.query_row("pragma user_version", [], |row| row.get(0)).map_err(failed)?;
         if found > version {
             return Err(DbError::Newer { path: path.to_owned(), found, known: version });
         }

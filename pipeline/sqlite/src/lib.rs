@@ -8,6 +8,8 @@
 //!
 //! Start reading at [`Db`].
 
+#[cfg(feature = "crash-points")]
+pub mod crash;
 mod db;
 mod writer;
 

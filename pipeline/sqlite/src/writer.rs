@@ -104,7 +104,9 @@ fn commit_group(
 ) -> (Vec<Reply>, Result<(), String>) {
     let tx = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(tx) => tx,
-        Err(e) => return (vec![first(None)], Err(format!("the write lock was not to be had: {e}"))),
+        Err(e) => {
+            return (vec![first(None)], Err(format!("the write lock was not to be had: {e}")));
+        }
     };
     let begun = Instant::now();
     let mut replies = vec![first(Some(&tx))];
@@ -114,7 +116,11 @@ fn commit_group(
             Err(_) => break,
         }
     }
+    #[cfg(feature = "crash-points")]
+    crate::crash::moment();
     let outcome = tx.commit().map_err(|e| e.to_string());
+    #[cfg(feature = "crash-points")]
+    crate::crash::moment();
     (replies, outcome)
 }
 

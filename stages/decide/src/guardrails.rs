@@ -1,6 +1,6 @@
 //! Facts that lower autonomy whatever the risk. No guardrail can raise it.
 
-use aisaws_core::handoff::Detected;
+use aisaws_core::handoff::{Detected, Limit};
 use aisaws_core::risk::Decision;
 
 use crate::policy::Policy;
@@ -31,20 +31,14 @@ pub fn restrictions(policy: &Policy, detected: &Detected, recent_writes: u32) ->
     if detected.controls.is_empty() {
         restrict(Decision::LogOnly, "no control answers these rules".to_owned());
     }
-    for id in &detected.controls {
-        match aisaws_controls::get(id) {
-            Some(control) if control.meta().max_autonomy < Decision::Act => restrict(
-                control.meta().max_autonomy,
-                format!("control `{id}` allows {} at most", control.meta().max_autonomy),
-            ),
-            Some(_) => {}
-            None => restrict(Decision::LogOnly, format!("control `{id}` is not known here")),
-        }
+    // Which control convicts is not known yet: the loosest limit holds in any case.
+    if let Some(limit) = loosest(detected, &limits(policy, detected)) {
+        restrict(limit.max, limit.reason);
     }
     if policy.mode() < Decision::Act {
         restrict(policy.mode(), format!("the policy's mode allows {} at most", policy.mode()));
     }
-    for (max, reason) in policy.overrides_for(&detected.controls, &signals.tags) {
+    for (max, reason) in policy.overrides_for_tags(&signals.tags) {
         restrict(max, reason);
     }
     let budget = policy.writes_per_resource_per_hour();
@@ -57,4 +51,115 @@ pub fn restrictions(policy: &Policy, detected: &Detected, recent_writes: u32) ->
         );
     }
     list
+}
+
+/// What lowers the decision if a particular control convicts: its own caution, and overrides
+/// of the policy.
+pub fn limits(policy: &Policy, detected: &Detected) -> Vec<Limit> {
+    let mut list = Vec::new();
+    for id in &detected.controls {
+        let mut limit = |max: Decision, reason: String| {
+            if max < Decision::Act {
+                list.push(Limit { control: id.clone(), max, reason });
+            }
+        };
+        match aisaws_controls::get(id) {
+            Some(control) => {
+                let max = control.meta().max_autonomy;
+                limit(max, format!("control `{id}` allows {max} at most"));
+            }
+            None => limit(Decision::LogOnly, format!("control `{id}` is not known here")),
+        }
+        for (max, reason) in policy.overrides_for_control(id) {
+            limit(max, reason);
+        }
+    }
+    list
+}
+
+/// The limit that holds whichever control convicts, if every control has one.
+fn loosest(detected: &Detected, limits: &[Limit]) -> Option<Limit> {
+    let strictest_of = |id| limits.iter().filter(|l| &l.control == id).min_by_key(|l| l.max);
+    let each: Option<Vec<&Limit>> = detected.controls.iter().map(strictest_of).collect();
+    each?.into_iter().max_by_key(|limit| limit.max).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    use aisaws_core::event::ActorKind;
+    use aisaws_core::handoff::Signals;
+    use aisaws_core::id::IncidentId;
+    use aisaws_core::resource::ResourceRef;
+    use aisaws_core::risk::Severity;
+
+    fn detected(controls: &[&str]) -> Detected {
+        Detected {
+            incident: IncidentId::from_cause(&["test"]),
+            resource: ResourceRef {
+                kind: "AWS::EC2::SecurityGroup".to_owned(),
+                id: "sg-1".to_owned(),
+                account: "111122223333".into(),
+                region: "eu-west-1".into(),
+            },
+            event: "e".into(),
+            time: jiff::Timestamp::UNIX_EPOCH,
+            rules: vec!["r".into()],
+            controls: controls.iter().map(|c| (*c).into()).collect(),
+            severity: Severity::High,
+            signals: Signals {
+                actor: ActorKind::AssumedRole,
+                mfa: None,
+                error_code: None,
+                is_unknown_network: None,
+                invoked_by: None,
+                other_rules_by_actor: 0,
+                tags: BTreeMap::new(),
+                is_trial: false,
+            },
+        }
+    }
+
+    fn lowest(detected: &Detected, writes: u32) -> Decision {
+        let policy = Policy::parse(crate::DEFAULT).unwrap();
+        restrictions(&policy, detected, writes).iter().map(|r| r.max).min().unwrap_or(Decision::Act)
+    }
+
+    const ADMIN: &str = "ec2.security-group-admin-port-world-open";
+    const ALL: &str = "ec2.security-group-all-ports-world-open";
+
+    #[test]
+    fn a_cautious_control_does_not_hold_back_the_others_before_it_convicts() {
+        assert_eq!(lowest(&detected(&[ADMIN, ALL]), 0), Decision::Act);
+        assert_eq!(lowest(&detected(&[ALL]), 0), Decision::AskHuman);
+        let policy = Policy::parse(crate::DEFAULT).unwrap();
+        let limits = limits(&policy, &detected(&[ADMIN, ALL]));
+        assert_eq!(limits.iter().map(|l| l.control.as_str()).collect::<Vec<_>>(), [ALL]);
+    }
+
+    #[test]
+    fn a_refused_call_a_trial_and_an_unanswered_rule_are_only_logged() {
+        let mut refused = detected(&[ADMIN]);
+        refused.signals.error_code = Some("AccessDenied".to_owned());
+        let mut trial = detected(&[ADMIN]);
+        trial.signals.is_trial = true;
+        for case in [refused, trial, detected(&[]), detected(&["no.such-control"])] {
+            assert_eq!(lowest(&case, 0), Decision::LogOnly, "{case:?}");
+        }
+    }
+
+    #[test]
+    fn the_write_budget_trips_to_a_human() {
+        assert_eq!(lowest(&detected(&[ADMIN]), 4), Decision::Act);
+        assert_eq!(lowest(&detected(&[ADMIN]), 5), Decision::AskHuman);
+    }
+
+    #[test]
+    fn a_tag_of_the_resource_lowers_autonomy() {
+        let mut tagged = detected(&[ADMIN]);
+        tagged.signals.tags.insert("aisaws:mode".to_owned(), "observe".to_owned());
+        assert_eq!(lowest(&tagged, 0), Decision::LogOnly);
+    }
 }

@@ -9,6 +9,6 @@ mod policy;
 mod stage;
 
 pub use ask::{Ask, AskError, AskHuman, Asked};
-pub use guardrails::{Restriction, restrictions};
+pub use guardrails::{Restriction, limits, restrictions};
 pub use policy::{DEFAULT, Policy, PolicyError};
 pub use stage::{Decide, DecideError};

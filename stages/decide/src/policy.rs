@@ -127,23 +127,21 @@ impl Policy {
         self.budget.writes_per_resource_per_hour
     }
 
-    /// The overrides that apply, with their reasons.
-    pub fn overrides_for(
-        &self,
-        controls: &[ControlId],
-        tags: &BTreeMap<String, String>,
-    ) -> Vec<(Decision, String)> {
+    /// The overrides for a control, with their reasons.
+    pub fn overrides_for_control(&self, id: &ControlId) -> Vec<(Decision, String)> {
+        let named = |o: &&Override| o.control.as_ref() == Some(id);
+        let reason =
+            |o: &Override| format!("control `{id}` allows {} at most: {}", o.max, o.reason);
+        self.overrides.iter().filter(named).map(|o| (o.max, reason(o))).collect()
+    }
+
+    /// The overrides for a resource with these tags, with their reasons.
+    pub fn overrides_for_tags(&self, tags: &BTreeMap<String, String>) -> Vec<(Decision, String)> {
         self.overrides
             .iter()
             .filter_map(|o| {
-                let subject = match (&o.control, &o.tag) {
-                    (Some(control), _) if controls.contains(control) => {
-                        format!("control `{control}`")
-                    }
-                    (_, Some(tag)) if has_tag(tags, tag) => format!("tag `{tag}`"),
-                    _ => return None,
-                };
-                Some((o.max, format!("{subject} allows {} at most: {}", o.max, o.reason)))
+                let tag = o.tag.as_ref().filter(|tag| has_tag(tags, tag))?;
+                Some((o.max, format!("tag `{tag}` allows {} at most: {}", o.max, o.reason)))
             })
             .collect()
     }
@@ -204,7 +202,7 @@ mod tests {
     #[test]
     fn a_tag_override_applies_to_the_tagged_alone() {
         let tagged = BTreeMap::from([("aisaws:mode".to_owned(), "observe".to_owned())]);
-        assert_eq!(policy().overrides_for(&[], &tagged)[0].0, Decision::LogOnly);
-        assert!(policy().overrides_for(&[], &BTreeMap::new()).is_empty());
+        assert_eq!(policy().overrides_for_tags(&tagged)[0].0, Decision::LogOnly);
+        assert!(policy().overrides_for_tags(&BTreeMap::new()).is_empty());
     }
 }

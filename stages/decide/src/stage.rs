@@ -10,7 +10,7 @@ use aisaws_core::port::{Incidents, StoreError};
 use aisaws_core::stage::{Cx, Stage};
 use async_trait::async_trait;
 
-use crate::guardrails::restrictions;
+use crate::guardrails::{limits, restrictions};
 use crate::policy::Policy;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -69,9 +69,13 @@ impl Stage for Decide {
             decision = decision.min(restriction.max);
             reasons.push(restriction.reason);
         }
+        let limits = limits(&self.policy, detected);
         let entry = Entry::Decided { decision, reasons: reasons.clone() };
         self.incidents.append(detected.incident, "decided", entry, now).await?;
         let approval_timeout_seconds = self.policy.approval_timeout_seconds();
-        Ok(Decided { scored, verdict: Verdict { decision, reasons, approval_timeout_seconds } })
+        Ok(Decided {
+            scored,
+            verdict: Verdict { decision, reasons, limits, approval_timeout_seconds },
+        })
     }
 }

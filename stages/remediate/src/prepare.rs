@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aisaws_controls::plan::{self, Outcome, PlanError};
 use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify, Fault};
-use aisaws_core::handoff::{Decided, Found, Preparation, Prepared};
-use aisaws_core::id::IncidentId;
+use aisaws_core::handoff::{Decided, Found, Limit, Preparation, Prepared};
+use aisaws_core::id::{ControlId, IncidentId};
 use aisaws_core::ledger::{Entry, Link};
 use aisaws_core::port::{Account, AccountError, Incidents, Snapshots, StoreError};
 use aisaws_core::stage::{Cx, Stage};
@@ -79,13 +79,14 @@ impl Stage for Prepare {
     type Output = Prepared;
     type Error = PrepareError;
 
-    async fn run(&self, cx: Cx<'_>, decided: Decided) -> Result<Prepared, PrepareError> {
+    async fn run(&self, cx: Cx<'_>, mut decided: Decided) -> Result<Prepared, PrepareError> {
         let detected = &decided.scored.detected;
         let incident = detected.incident;
         let key = format!("prepared:{}", cx.key);
         let links = self.incidents.ledger(incident).await?;
         // A step that died after its ledger entry finds it here and hands on the same.
-        if let Some(preparation) = recorded(&links, &key) {
+        if let Some((preparation, convicting)) = recorded(&links, &key) {
+            self.lower(cx, &mut decided, &convicting, preparation.round).await?;
             return Ok(Prepared { decided, preparation });
         }
         let round = rounds(&links).saturating_add(1);
@@ -121,8 +122,44 @@ impl Stage for Prepare {
                 (entry, Found::Convicted, Some(plan.digest))
             }
         };
+        let convicting = convicting(&entry);
         self.incidents.append(incident, &key, entry, cx.clock.now()).await?;
+        self.lower(cx, &mut decided, &convicting, round).await?;
         Ok(Prepared { decided, preparation: Preparation { found, digest, round } })
+    }
+}
+
+impl Prepare {
+    /// Lowers the decision to what the controls that convict allow; it is never raised.
+    async fn lower(
+        &self,
+        cx: Cx<'_>,
+        decided: &mut Decided,
+        convicting: &[ControlId],
+        round: u32,
+    ) -> Result<(), StoreError> {
+        let verdict = &mut decided.verdict;
+        let applies =
+            |limit: &&Limit| convicting.contains(&limit.control) && limit.max < verdict.decision;
+        let Some(limit) = verdict.limits.iter().filter(applies).min_by_key(|l| l.max).cloned()
+        else {
+            return Ok(());
+        };
+        verdict.decision = limit.max;
+        verdict.reasons.push(limit.reason.clone());
+        let entry = Entry::Decided { decision: limit.max, reasons: vec![limit.reason] };
+        let incident = decided.scored.detected.incident;
+        let key = format!("lowered:{round}");
+        self.incidents.append(incident, &key, entry, cx.clock.now()).await?;
+        Ok(())
+    }
+}
+
+/// The controls that convict according to an entry.
+fn convicting(entry: &Entry) -> Vec<ControlId> {
+    match entry {
+        Entry::Prepared { findings, .. } => findings.iter().map(|f| f.control.clone()).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -136,20 +173,20 @@ fn rounds(links: &[Link]) -> u32 {
     u32::try_from(plans).unwrap_or(u32::MAX)
 }
 
-fn recorded(links: &[Link], key: &str) -> Option<Preparation> {
+/// What a step of that key recorded, and the controls that convicted then.
+fn recorded(links: &[Link], key: &str) -> Option<(Preparation, Vec<ControlId>)> {
     let position = links.iter().position(|link| link.key == key)?;
     let link = links.get(position)?;
-    match &link.entry {
-        Entry::Prepared { round, digest, .. } => Some(Preparation {
-            found: Found::Convicted,
-            digest: Some(digest.clone()),
-            round: *round,
-        }),
+    let preparation = match &link.entry {
+        Entry::Prepared { round, digest, .. } => {
+            Preparation { found: Found::Convicted, digest: Some(digest.clone()), round: *round }
+        }
         Entry::FoundClean { .. } | Entry::FoundGone => {
             let before = links.get(..position).map_or(0, rounds);
             let found = if link.entry == Entry::FoundGone { Found::Gone } else { Found::Clean };
-            Some(Preparation { found, digest: None, round: before.saturating_add(1) })
+            Preparation { found, digest: None, round: before.saturating_add(1) }
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some((preparation, convicting(&link.entry)))
 }

@@ -27,7 +27,7 @@ impl Observer for Live {
         let (stage, what) = step(entry);
         let id = incident.to_string();
         let short = id.get(..8).unwrap_or(&id);
-        note(&format!("{} {:<10} {} {what}", dim(short), bold(stage), name));
+        note(&format!("{} {} {name} {what}", dim(short), bold(&format!("{stage:<9}"))));
     }
 }
 

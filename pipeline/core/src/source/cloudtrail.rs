@@ -102,7 +102,7 @@ pub fn parse(raw: &str) -> Result<Event, Malformed> {
     let time_text = present(record.time)
         .or(present(record.logstash_time))
         .ok_or(Malformed::Missing("eventTime"))?;
-    let time: Timestamp = time_text.parse().map_err(|_| Malformed::Time(time_text.clone()))?;
+    let time = timestamp(&time_text).ok_or(Malformed::Time(time_text))?;
     // An identity of an unexpected shape is an unknown caller, not a lost event.
     let identity: Identity<'_> = lenient(record.identity);
     let session: Session<'_> = lenient(identity.session);
@@ -132,6 +132,15 @@ pub fn parse(raw: &str) -> Result<Event, Malformed> {
         error_code,
         raw: raw.to_owned(),
     })
+}
+
+/// CloudTrail writes UTC. Exports by way of Athena and CloudTrail Lake drop the `T` and the `Z`.
+fn timestamp(text: &str) -> Option<Timestamp> {
+    let utc = || {
+        let civil: jiff::civil::DateTime = text.parse().ok()?;
+        civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    };
+    text.parse().ok().or_else(utc)
 }
 
 fn lenient<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> T {
@@ -211,6 +220,21 @@ mod tests {
     fn a_record_without_a_name_says_which_field_is_missing() {
         let e = parse(r#"{"eventID":"x","eventTime":"2026-03-01T10:00:00Z"}"#).unwrap_err();
         assert!(e.to_string().contains("`eventName`"), "{e}");
+    }
+
+    #[test]
+    fn a_time_without_zone_is_utc() {
+        let event = |time: &str| {
+            parse(&format!(r#"{{"eventName":"A","eventSource":"b","eventTime":"{time}"}}"#))
+                .unwrap()
+                .time
+        };
+        let expected = event("2026-03-01T10:00:00Z");
+        for time in
+            ["2026-03-01 10:00:00", "2026-03-01 10:00:00.000000000", "2026-03-01T12:00:00+02:00"]
+        {
+            assert_eq!(event(time), expected, "{time}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A resource's states, from its events and our writes.
 
+use std::collections::BTreeMap;
+
 use aisaws_controls::ProjectError;
 use aisaws_controls::plan::rollback;
 use aisaws_core::resource::ResourceRef;
@@ -73,6 +75,7 @@ pub(super) fn fold(
         return Ok(Ok(Folded { version, states: vec![Value::Null], position: (0, String::new()) }));
     };
     let mut writes = writes(db, resource)?.into_iter().peekable();
+    let mut untold: BTreeMap<String, ProjectError> = BTreeMap::new();
     let mut folded = Folded {
         version,
         states: vec![face.assumed(resource)],
@@ -84,9 +87,13 @@ pub(super) fn fold(
             let state = written(&write, folded.present());
             folded.push(state);
         }
+        let aspect = aspect(&event.name).to_owned();
         match face.project(resource, folded.present(), &event) {
-            Ok(state) => folded.push(state),
-            Err(e) => return Ok(Err(e)),
+            Ok(state) => {
+                untold.remove(&aspect);
+                folded.push(state);
+            }
+            Err(e) => drop(untold.insert(aspect, e)),
         }
         folded.position = position;
     }
@@ -94,7 +101,20 @@ pub(super) fn fold(
         let state = written(&write, folded.present());
         folded.push(state);
     }
-    Ok(Ok(folded))
+    // A state of which a part is unknown must not pass for a clean one.
+    Ok(match untold.into_values().next() {
+        Some(e) => Err(e),
+        None => Ok(folded),
+    })
+}
+
+/// What a call changes, by its name: a later call about the same thing makes good one whose
+/// parameters did not tell (`PutBucketPolicy` and `DeleteBucketPolicy` are about one).
+fn aspect(name: &str) -> &str {
+    ["Put", "Delete", "Create", "Update", "Start", "Stop"]
+        .iter()
+        .find_map(|verb| name.strip_prefix(verb))
+        .unwrap_or(name)
 }
 
 /// The state after a write of ours. An event that arrived late may have changed what stood

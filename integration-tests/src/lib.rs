@@ -1,2 +1,0 @@
-//! Everything that needs more than one crate: scenarios, crashes, real input, benchmarks.
-//! The tests stand in `tests/it`; this library holds nothing.

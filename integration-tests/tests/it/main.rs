@@ -1,0 +1,16 @@
+//! Tests of the whole, one binary.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it did not expect ends"
+)]
+
+mod crash;
+mod edges;
+mod machine;
+mod program;
+mod real_input;
+mod same_incidents;
+mod scenario;

@@ -1,0 +1,219 @@
+//! The demo's scenario, end to end, through the command line.
+
+use serde_json::Value;
+
+use crate::program::{aisaws, demo_events, json, run, text};
+
+fn incident<'a>(report: &'a Value, resource: &str) -> &'a Value {
+    report["incidents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|i| i["resource"]["id"] == resource)
+        .unwrap_or_else(|| panic!("no incident about {resource}: {report:#}"))
+}
+
+#[test]
+fn the_scenario_ends_as_it_must() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = demo_events(folder.path());
+    let report = json(aisaws(&folder.path().join("s.sqlite")).arg("respond").arg(&events));
+    let rows = [
+        ("acme-quarterly-reports", "AWS::S3::Bucket", "act", "remediated", true),
+        ("sg-0de00000000000ff1", "AWS::EC2::SecurityGroup", "act", "remediated", true),
+        ("org-trail", "AWS::CloudTrail::Trail", "act", "remediated", true),
+        ("AKIADEMO0000CIDEPLOY", "AWS::IAM::AccessKey", "ask_human", "waiting_approval", false),
+        ("acme-payroll", "AWS::S3::Bucket", "log_only", "logged", false),
+        ("acme-scratch", "AWS::S3::Bucket", "act", "gone", false),
+        ("sg-0de00000000000ff2", "AWS::EC2::SecurityGroup", "act", "already_clean", false),
+    ];
+    for (id, kind, decision, status, verified) in rows {
+        let incident = incident(&report, id);
+        assert_eq!(incident["resource"]["type"], kind, "{incident:#}");
+        assert_eq!(incident["resource"]["account"], "111122223333");
+        assert_eq!(incident["decision"], decision, "{incident:#}");
+        assert_eq!(incident["status"], status, "{incident:#}");
+        assert_eq!(incident["verified"], verified, "{incident:#}");
+    }
+    assert_eq!(report["incidents"].as_array().unwrap().len(), rows.len());
+    let totals = &report["totals"];
+    assert_eq!(
+        (&totals["events"], &totals["duplicates"], &totals["own"]),
+        (&15.into(), &1.into(), &1.into())
+    );
+}
+
+#[test]
+fn the_report_keeps_to_its_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = demo_events(folder.path());
+    let report = json(aisaws(&folder.path().join("s.sqlite")).arg("respond").arg(&events));
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../pipeline/app/schema/respond.schema.json"))
+            .unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&report).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+#[test]
+fn a_repair_removes_the_forbidden_exposure_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    let events = demo_events(folder.path());
+    let report = json(aisaws(&store).arg("respond").arg(&events));
+    let id = incident(&report, "sg-0de00000000000ff1")["id"].as_str().unwrap().to_owned();
+    let shown = json(aisaws(&store).args(["incident", "show", &id]));
+    let remediated = shown["ledger"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|link| link["entry"]["kind"] == "remediated")
+        .unwrap();
+    let calls = remediated["entry"]["calls"].as_array().unwrap();
+    assert_eq!(calls.len(), 1, "{calls:#?}");
+    assert_eq!(calls[0]["action"], "ec2:RevokeSecurityGroupIngress");
+    let parameters = calls[0]["parameters"].to_string();
+    assert!(
+        parameters.contains("0.0.0.0/0") && !parameters.contains("192.0.2.0/24"),
+        "{parameters}"
+    );
+}
+
+#[test]
+fn the_first_vote_counts_and_a_different_second_one_gets_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    let events = demo_events(folder.path());
+    let respond = run(aisaws(&store).arg("respond").arg(&events));
+    assert_eq!(respond.status.code(), Some(1), "one incident waits");
+    let waiting = json(aisaws(&store).args(["approval", "list"]));
+    let id = waiting[0]["incident"].as_str().unwrap().to_owned();
+    assert!(!waiting.to_string().contains("token"), "the token is secret");
+
+    let grant = run(aisaws(&store).args(["approval", "grant", &id, "--yes", "--reason", "seen"]));
+    assert_eq!(grant.status.code(), Some(0), "{}", text(&grant.stderr));
+    let digest = waiting[0]["digest"].as_str().unwrap();
+    assert!(text(&grant.stderr).contains(digest), "the plan's digest is shown");
+    let deny = run(aisaws(&store).args(["approval", "deny", &id, "--yes"]));
+    assert_eq!(deny.status.code(), Some(1));
+
+    let shown = json(aisaws(&store).args(["incident", "show", &id]));
+    assert_eq!(shown["incident"]["status"], "remediated");
+    let kinds: Vec<_> = shown["ledger"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| l["entry"]["kind"].as_str().unwrap())
+        .collect();
+    let votes = kinds.iter().filter(|k| **k == "voted").count();
+    assert_eq!(votes, 1, "{kinds:?}");
+}
+
+#[test]
+fn a_denied_repair_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    run(aisaws(&store).arg("respond").arg(demo_events(folder.path())));
+    let before = crate::program::writes(&store);
+    let waiting = json(aisaws(&store).args(["approval", "list"]));
+    let id = waiting[0]["incident"].as_str().unwrap();
+    let deny = run(aisaws(&store).args(["approval", "deny", id, "--yes", "--reason", "known"]));
+    assert_eq!(deny.status.code(), Some(0));
+    let shown = json(aisaws(&store).args(["incident", "show", id]));
+    assert_eq!(shown["incident"]["status"], "denied");
+    assert_eq!(crate::program::writes(&store), before);
+}
+
+#[test]
+fn replay_of_what_was_recorded_differs_in_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    run(aisaws(&store).arg("respond").arg(demo_events(folder.path())));
+    let before = crate::program::ledger(&store);
+    let replay = json(aisaws(&store).arg("replay"));
+    assert_eq!(replay["differing"], 0, "{replay:#}");
+    assert_eq!(replay["incidents"].as_array().unwrap().len(), 7);
+    assert_eq!(crate::program::ledger(&store), before, "replay writes nothing");
+}
+
+#[test]
+fn replay_tells_what_another_policy_would_decide() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    run(aisaws(&store).arg("respond").arg(demo_events(folder.path())));
+    let policy = folder.path().join("policy.toml");
+    let text = include_str!("../../../stages/decide/policy.toml");
+    std::fs::write(&policy, text.replace("max = \"act\"", "max = \"ask_human\"")).unwrap();
+    let replay = json(aisaws(&store).env("AISAWS_DECIDE_POLICY", &policy).arg("replay"));
+    let bucket = replay["incidents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|i| i["resource"]["id"] == "acme-quarterly-reports")
+        .unwrap();
+    assert_eq!(bucket["recorded"]["decision"], "act");
+    assert_eq!(bucket["replayed"]["decision"], "ask_human");
+    assert_eq!(bucket["differs"], true);
+    assert_eq!(bucket["recorded"]["plan"], bucket["replayed"]["plan"]);
+}
+
+#[test]
+fn a_changed_ledger_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    run(aisaws(&store).arg("respond").arg(demo_events(folder.path())));
+    assert_eq!(json(aisaws(&store).args(["store", "verify"]))["holds"], true);
+    let db = rusqlite::Connection::open(&store).unwrap();
+    let changed = db
+        .execute("update ledger set entry = replace(entry, '\"act\"', '\"log_only\"') where entry like '%\"act\"%'", [])
+        .unwrap();
+    assert!(changed > 0);
+    drop(db);
+    let output = run(aisaws(&store).args(["store", "verify"]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stdout).contains("content does not match its hash"),
+        "{}",
+        text(&output.stdout)
+    );
+}
+
+#[test]
+fn bad_usage_is_two_and_says_what_to_try() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    let missing = run(aisaws(&store).args(["respond", "no-such-file.json"]));
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("no-such-file.json"));
+    let no_store = run(aisaws(&store).args(["incident", "list"]));
+    assert_eq!(no_store.status.code(), Some(2));
+    let config = folder.path().join("c.toml");
+    std::fs::write(&config, "[own]\nrole = []\n").unwrap();
+    let unknown = run(aisaws(&store).arg("--config").arg(&config).args(["config", "check"]));
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("line 2"), "{}", text(&unknown.stderr));
+}
+
+#[test]
+fn malformed_records_are_kept_and_never_stop_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    let input = folder.path().join("in.ndjson");
+    let good = text(&std::fs::read(demo_events(folder.path())).unwrap());
+    let good: Value = serde_json::from_str(&good).unwrap();
+    let lines = format!("not json\n{}\n{{\"eventID\": 7}}\n", good["Records"][3]);
+    std::fs::write(&input, lines).unwrap();
+    let report = json(aisaws(&store).arg("respond").arg(&input));
+    assert_eq!(report["totals"]["dead_letters"], 2);
+    assert_eq!(report["incidents"][0]["status"], "remediated");
+    let db = rusqlite::Connection::open(&store).unwrap();
+    let kept: Vec<(i64, String)> = db
+        .prepare("select line, reason from dead_letter order by line")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(kept.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3]);
+}
