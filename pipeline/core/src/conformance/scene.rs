@@ -35,6 +35,9 @@ pub(super) const HOSTILE: [&str; 10] = [
     "0012.50e3",
 ];
 
+/// A number that a reader of JSON which rounds carelessly does not give back.
+pub(super) const UNEVEN: f64 = 0.985_690_694_632_869_5;
+
 /// One claim's own corner of the store.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scene {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::canonical::Digest;
 use crate::conformance::claim::{Outcome, Report, equal, note_all};
-use crate::conformance::scene::{HOSTILE, Scene};
+use crate::conformance::scene::{HOSTILE, Scene, UNEVEN};
 use crate::conformance::together::together;
 use crate::port::{Snapshots, StoreError};
 use crate::resource::ResourceRef;
@@ -30,7 +30,7 @@ pub async fn run_all(one: &dyn Snapshots, other: &dyn Snapshots) -> Report {
 fn state(scene: &Scene, name: &str) -> Value {
     json!({
         "BucketName": scene.own(name), "Texts": HOSTILE, "Nested": { HOSTILE.join("/"): [null, {}, []] },
-        "Numbers": [0, -1, u64::MAX, 1.5, 0.1 + 0.2, 1.0 / 3.0, 2.5e-300, 1e21], "Large": "'x\"ä".repeat(20_000),
+        "Numbers": [0, -1, u64::MAX, 1.5, 0.1 + 0.2, 1.0 / 3.0, UNEVEN, 2.5e-300, 1e21], "Large": "'x\"ä".repeat(20_000),
     })
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Handle;
 use crate::canonical::Digest;
 use crate::conformance::claim::{Failure, Outcome, equal, holds};
-use crate::conformance::scene::{HOSTILE, Scene};
+use crate::conformance::scene::{HOSTILE, Scene, UNEVEN};
 use crate::conformance::together::together;
 use crate::fault::Fault;
 use crate::handoff::{Contribution, Vote};
@@ -35,7 +35,7 @@ fn entries(scene: &Scene) -> Vec<Entry> {
     let hostile = || HOSTILE.map(str::to_owned).to_vec();
     let parameters = json!({
         "texts": HOSTILE, "large": "'x\"".repeat(33_000), "none": null,
-        "numbers": [0, -1, u64::MAX, i64::MIN, 1.5, 0.1 + 0.2, 1.0 / 3.0, 2.5e-300, 1e21],
+        "numbers": [0, -1, u64::MAX, i64::MIN, 1.5, 0.1 + 0.2, 1.0 / 3.0, UNEVEN, 2.5e-300, 1e21],
     });
     let calls = vec![Call { action: "s3:PutBucketAcl".to_owned(), parameters: parameters.clone() }];
     vec![
@@ -44,7 +44,7 @@ fn entries(scene: &Scene) -> Vec<Entry> {
             risk: Risk::clamped(0.1 + 0.2),
             contributions: HOSTILE
                 .iter()
-                .zip([0.1 + 0.2, 1.0 / 3.0, -0.0, 5e-324, 1.797_693_134_862_315_7e308])
+                .zip([0.1 + 0.2, UNEVEN, -0.0, 5e-324, 1.797_693_134_862_315_7e308])
                 .map(|(text, weight)| Contribution {
                     name: (*text).to_owned(),
                     weight,
