@@ -73,9 +73,66 @@ pub(crate) enum Command {
     /// The store
     #[command(subcommand)]
     Store(Store),
+    /// State machine definitions (Amazon States Language), without AWS
+    #[command(subcommand)]
+    Machine(Machine),
     /// The configuration
     #[command(subcommand)]
     Config(Config),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Machine {
+    /// Run a definition in virtual time, its tasks answered from a file
+    Run {
+        /// The definition; `-` for standard input
+        definition: PathBuf,
+        /// The input, a JSON file [default: {}]
+        #[arg(long, value_name = "FILE")]
+        input: Option<PathBuf>,
+        /// Answers of tasks by state: `{"State": [{"Return": …}, {"Throw": {"Error": …}}]}`
+        #[arg(long, value_name = "FILE")]
+        mock: Option<PathBuf>,
+    },
+    /// Every problem of a definition at once
+    Validate {
+        /// The definition; `-` for standard input
+        definition: PathBuf,
+    },
+    /// Draw a definition
+    Graph {
+        /// The definition; `-` for standard input
+        definition: PathBuf,
+        /// In which form
+        #[arg(long, value_enum, default_value_t = Graph::Mermaid)]
+        format: Graph,
+    },
+    /// Run a file of cases with mocked tasks against a definition
+    Test {
+        /// The definition
+        definition: PathBuf,
+        /// The cases
+        cases: PathBuf,
+    },
+    /// Run recorded cases in virtual time, one answer a line
+    Conform {
+        /// One case a line, JSON
+        cases: PathBuf,
+    },
+    /// The history of an execution in the store, as `GetExecutionHistory` gives it
+    History {
+        /// Its name: the incident's id
+        execution: String,
+    },
+}
+
+/// Forms of drawings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Graph {
+    /// Mermaid text
+    Mermaid,
+    /// SVG
+    Svg,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,7 +8,7 @@ use aisaws_alert::Alert;
 use aisaws_app::watch::{Observer, Watched};
 use aisaws_core::port::{Channel, Clock, Incidents, Ports};
 use aisaws_decide::{AskHuman, Decide, Policy};
-use aisaws_engine::{Journal, SqliteJournal};
+use aisaws_engine::{Journal, JournalError, SqliteJournal};
 use aisaws_remediate::{Prepare, Remediate};
 use aisaws_score::{Score, Weights};
 use aisaws_sqlite::DbError;
@@ -57,10 +57,16 @@ pub enum OpenError {
 }
 
 /// One machine: a store, a twin of the account, the state machine.
-#[derive(Debug)]
 pub struct Embedded {
     store: Store,
     ports: Ports,
+    journal: Arc<dyn Journal>,
+}
+
+impl std::fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Embedded").field("store", &self.store).finish_non_exhaustive()
+    }
 }
 
 impl Embedded {
@@ -103,9 +109,9 @@ impl Embedded {
             clock: clock.clone(),
         };
         let orchestrator =
-            Arc::new(InProcess::new(journal, tasks, incidents.clone(), clock.clone())?);
+            Arc::new(InProcess::new(journal.clone(), tasks, incidents.clone(), clock.clone())?);
         let ports = Ports { events, incidents, approvals, snapshots, account, orchestrator, clock };
-        Ok(Self { store, ports })
+        Ok(Self { store, ports, journal })
     }
 
     /// The ports of this machine.
@@ -116,6 +122,15 @@ impl Embedded {
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The history of an execution, in the shape of `GetExecutionHistory`; empty where there
+    /// is none of that name.
+    ///
+    /// # Errors
+    /// What the journal said.
+    pub async fn history(&self, execution: &str) -> Result<Vec<serde_json::Value>, JournalError> {
+        self.journal.history(execution, 0, usize::MAX).await
     }
 
     /// Waits until no other process responds on this store; `waiting` is told once if it has to.

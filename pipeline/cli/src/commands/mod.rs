@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod incident;
 mod list;
+mod machine;
 mod replay;
 mod respond;
 mod store;
@@ -27,6 +28,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Rule(_) => list::rules(&context),
         Command::Explain { id } => explain::run(&context, &id),
         Command::Store(command) => store::run(&context, command).await,
+        Command::Machine(command) => machine::run(&context, command).await,
         Command::Config(command) => config::run(&context, command),
     }
 }
