@@ -48,7 +48,9 @@ fn input() -> Value {
 #[divan::bench(args = [10, 1_000])]
 fn core_pass_states(bencher: divan::Bencher<'_, '_>, length: usize) {
     let Some(machine) = chain(length, &json!({"Type": "Pass"})) else { return };
-    bencher.counter(ItemsCount::new(length)).bench(|| rehearse(&machine, input(), Script::default()).status);
+    bencher
+        .counter(ItemsCount::new(length))
+        .bench(|| rehearse(&machine, input(), Script::default()).status);
 }
 
 /// Ten Pass states started and driven to their end, history kept.
@@ -74,7 +76,9 @@ fn memory_ten_templates(bencher: divan::Bencher<'_, '_>) {
 }
 
 fn in_memory(bencher: divan::Bencher<'_, '_>, machine: &Machine, length: usize) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return;
+    };
     let engine = Engine::new(Arc::new(MemoryJournal::new()), Arc::new(Echo), Arc::new(SystemClock));
     let number = std::cell::Cell::new(0_u64);
     bencher.counter(ItemsCount::new(length)).bench_local(|| {
@@ -94,18 +98,27 @@ fn in_memory(bencher: divan::Bencher<'_, '_>, machine: &Machine, length: usize) 
 fn sqlite_three_tasks_64_at_once(bencher: divan::Bencher<'_, '_>) {
     use aisaws_engine::{SCHEMA, SqliteJournal};
     const AT_ONCE: usize = 64;
-    let task = json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:111122223333:function:f"});
+    let task =
+        json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:111122223333:function:f"});
     let (Some(machine), Ok(dir)) = (chain(3, &task), tempfile::tempdir()) else { return };
-    let Ok(db) = aisaws_sqlite::Db::open(&dir.path().join("bench.sqlite"), &[SCHEMA]) else { return };
-    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else { return };
-    let engine = Engine::new(Arc::new(SqliteJournal::new(db)), Arc::new(Echo), Arc::new(SystemClock));
+    let Ok(db) = aisaws_sqlite::Db::open(&dir.path().join("bench.sqlite"), &[SCHEMA]) else {
+        return;
+    };
+    let Ok(runtime) =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+    else {
+        return;
+    };
+    let engine =
+        Engine::new(Arc::new(SqliteJournal::new(db)), Arc::new(Echo), Arc::new(SystemClock));
     let number = std::cell::Cell::new(0_usize);
     bencher.counter(ItemsCount::new(3 * AT_ONCE)).bench_local(|| {
         number.set(number.get() + 1);
         runtime.block_on(async {
             let mut jobs = tokio::task::JoinSet::new();
             for i in 0..AT_ONCE {
-                let (engine, machine, name) = (engine.clone(), machine.clone(), format!("e{}-{i}", number.get()));
+                let (engine, machine, name) =
+                    (engine.clone(), machine.clone(), format!("e{}-{i}", number.get()));
                 jobs.spawn(async move {
                     engine.start(&name, &machine, input()).await.ok()?;
                     engine.drive(&name).await.ok()

@@ -92,3 +92,37 @@ pub(crate) fn json_bytes(value: &Value) -> usize {
         Err(_) => usize::MAX,
     }
 }
+
+/// How deep payloads may be nested: what is stored must be readable again.
+pub(crate) const MAX_DEPTH: usize = 100;
+
+/// Whether `value` is nested deeper than [`MAX_DEPTH`].
+pub(crate) fn is_too_deep(value: &Value) -> bool {
+    fn is_deeper(value: &Value, left: usize) -> bool {
+        match value {
+            Value::Array(items) => left == 0 || items.iter().any(|v| is_deeper(v, left - 1)),
+            Value::Object(map) => left == 0 || map.values().any(|v| is_deeper(v, left - 1)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        }
+    }
+    is_deeper(value, MAX_DEPTH)
+}
+
+/// About the bytes that `value` takes in memory.
+pub(crate) fn weight(value: &Value) -> usize {
+    let mut open = vec![value];
+    let mut bytes = 0;
+    while let Some(value) = open.pop() {
+        bytes += 32;
+        match value {
+            Value::String(text) => bytes += text.len(),
+            Value::Array(items) => open.extend(items),
+            Value::Object(map) => {
+                bytes += map.keys().map(|k| k.len() + 32).sum::<usize>();
+                open.extend(map.values());
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    bytes
+}

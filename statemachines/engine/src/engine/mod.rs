@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::definition::Machine;
+use crate::history::{is_too_deep, json_bytes};
 use crate::journal::{Created, Journal, JournalError, NewExecution};
 use crate::run::{Failure, Identity, Limits, Query, Rejected, Run, Status, execution_of};
 use crate::tasks::Tasks;
@@ -28,6 +29,11 @@ pub enum EngineError {
     /// The name cannot be that of an execution.
     #[error("`{0}` is no execution name; use 1 to 80 letters, digits and `-_.`")]
     BadName(String),
+    /// The input cannot be that of an execution.
+    #[error(
+        "the input of execution `{0}` is too long or nested too deeply; pass a reference to it"
+    )]
+    BadInput(String),
     /// The text is no token of this engine.
     #[error("the text is no task token")]
     BadToken,
@@ -141,6 +147,9 @@ impl Engine {
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
         if !has_form {
             return Err(EngineError::BadName(name.to_owned()));
+        }
+        if is_too_deep(&input) || json_bytes(&input) > self.inner.limits.payload_bytes {
+            return Err(EngineError::BadInput(name.to_owned()));
         }
         let now_ms = self.inner.clock.now_ms();
         let mut run =

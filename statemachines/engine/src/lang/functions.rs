@@ -5,7 +5,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use sha2::Digest as _;
 
-use super::Scope;
 use super::scope::Chance;
 
 /// The longest text that `Base64Encode`, `Base64Decode` and `Hash` take.
@@ -357,11 +356,4 @@ fn random(start: &Value, end: &Value, seed: &Value, chance: &Chance) -> Result<V
 /// The same seed gives the same number: what `$random(seed)` of JSONata uses.
 pub(super) fn seeded_fraction(seed: f64) -> f64 {
     Chance::new(seed.to_bits()).fraction()
-}
-
-impl Scope<'_> {
-    /// The instant of this step as JSONata's `$now()` gives it.
-    pub(super) fn now_text(&self) -> String {
-        super::format_millis(self.now_ms)
-    }
 }

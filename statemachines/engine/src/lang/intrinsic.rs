@@ -47,10 +47,14 @@ impl Intrinsic {
         for argument in &self.arguments {
             arguments.push(match argument {
                 Argument::Literal(value) => value.clone(),
-                Argument::Path(path) => scope.find(path).map_err(|_| EvalError::NotFound {
-                    field: field.to_owned(),
-                    path: path.text().to_owned(),
-                })?,
+                Argument::Path(path) => {
+                    let found = scope.find(path).map_err(|_| EvalError::NotFound {
+                        field: field.to_owned(),
+                        path: path.text().to_owned(),
+                    })?;
+                    scope.spend(&found)?;
+                    found
+                }
                 Argument::Call(call) => call.evaluate(field, scope)?,
             });
         }

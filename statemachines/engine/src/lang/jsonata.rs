@@ -12,16 +12,16 @@ use jsonata_core::value::JValue;
 use serde_json::Value;
 
 use super::jsonata_functions;
-use super::{EvalError, Scope};
+use super::{Chance, EvalError, Scope};
 
 /// Parsed expressions a thread keeps.
 const CACHED: usize = 1_000;
 /// The longest expression that is parsed.
 const MAX_BYTES: usize = 80_000;
 /// The stack, time and width one evaluation may use.
-const MAX_STACK: usize = 1_000;
-const MAX_MILLIS: u64 = 5_000;
-const MAX_SEQUENCE: usize = 1_000_000;
+const MAX_STACK: usize = 10_000;
+const MAX_MILLIS: u64 = 1_000;
+const MAX_SEQUENCE: usize = 10_000_000;
 
 thread_local! {
     // The parsed form is `Rc`-based and cannot leave its thread.
@@ -82,18 +82,9 @@ pub(super) fn evaluate(
             "The JSONata expression '{expression}' specified for the field '{location}' threw an error during evaluation. {cause}"
         ))
     };
-    let ast = parsed(expression).map_err(|e| threw(&e))?;
-    let options = EvaluatorOptions {
-        timeout_ms: Some(MAX_MILLIS),
-        max_stack_depth: Some(MAX_STACK),
-        max_sequence_length: Some(MAX_SEQUENCE),
-        ..EvaluatorOptions::default()
-    };
-    let mut evaluator = Evaluator::with_options(bindings(expression, scope), options);
-    jsonata_functions::register(&mut evaluator, scope).map_err(|e| threw(e.message()))?;
-    let result = evaluator
-        .evaluate(&ast, &JValue::Undefined)
-        .map_err(|e| threw(&error_text(e.message())))?;
+    let context = bindings(expression, scope);
+    let result = run(expression, &JValue::Undefined, context, scope.chance, scope.now_ms)
+        .map_err(|e| threw(&e))?;
     if result.is_undefined() {
         return Err(failed(format!(
             "The JSONata expression '{expression}' specified for the field '{location}' returned nothing (undefined)."
@@ -107,9 +98,25 @@ pub(super) fn evaluate(
     Ok(whole_numbers(Value::from(&result)))
 }
 
-/// The message with the code in the middle, as jsonata-js reports it.
-fn error_text(message: &str) -> String {
-    message.to_owned()
+/// Evaluates `expression` on `data` within the bounds, with AWS's functions.
+fn run(
+    expression: &str,
+    data: &JValue,
+    context: Context,
+    chance: &Chance,
+    now_ms: i64,
+) -> Result<JValue, String> {
+    let ast = parsed(expression)?;
+    let options = EvaluatorOptions {
+        timeout_ms: Some(MAX_MILLIS),
+        max_stack_depth: Some(MAX_STACK),
+        max_sequence_length: Some(MAX_SEQUENCE),
+        ..EvaluatorOptions::default()
+    };
+    let mut evaluator = Evaluator::with_options(context, options);
+    jsonata_functions::register(&mut evaluator, chance, now_ms)
+        .map_err(|e| e.message().to_owned())?;
+    evaluator.evaluate(&ast, data).map_err(|e| e.message().to_owned())
 }
 
 fn bindings(expression: &str, scope: &Scope<'_>) -> Context {
@@ -158,3 +165,7 @@ fn whole_numbers(value: Value) -> Value {
         other => other,
     }
 }
+
+#[cfg(test)]
+#[path = "jsonata_suite.rs"]
+mod suite;

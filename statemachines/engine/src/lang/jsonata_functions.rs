@@ -5,7 +5,7 @@ use jsonata_core::value::JValue;
 use serde_json::Value;
 
 use super::scope::Chance;
-use super::{Scope, functions};
+use super::{format_millis, functions};
 
 fn failed(message: impl Into<String>) -> EvaluatorError {
     EvaluatorError::EvaluationError(message.into())
@@ -24,7 +24,11 @@ fn sequence(value: Value) -> JValue {
 }
 
 /// Adds AWS's functions to `evaluator`, with time and chance fixed by the step.
-pub(super) fn register(evaluator: &mut Evaluator, scope: &Scope<'_>) -> Result<(), EvaluatorError> {
+pub(super) fn register(
+    evaluator: &mut Evaluator,
+    chance: &Chance,
+    now_ms: i64,
+) -> Result<(), EvaluatorError> {
     evaluator.register_fn("partition", |a: &[JValue]| match json(a, 0) {
         Value::Array(items) => {
             functions::partition(&items, &json(a, 1)).map(JValue::from).map_err(failed)
@@ -49,20 +53,20 @@ pub(super) fn register(evaluator: &mut Evaluator, scope: &Scope<'_>) -> Result<(
         let text = text.as_str().ok_or_else(|| failed("$parse takes a string"))?;
         serde_json::from_str::<Value>(text).map(JValue::from).map_err(|e| failed(e.to_string()))
     })?;
-    let chance = Chance::new(scope.chance.bits());
-    evaluator.register_fn("uuid", move |_: &[JValue]| Ok(JValue::from(chance.uuid())))?;
-    let chance = Chance::new(scope.chance.bits());
+    let own = Chance::new(chance.bits());
+    evaluator.register_fn("uuid", move |_: &[JValue]| Ok(JValue::from(own.uuid())))?;
+    let own = Chance::new(chance.bits());
     evaluator.register_fn_override("random", move |a: &[JValue]| {
         let fraction = a
             .first()
             .and_then(JValue::as_f64)
-            .map_or_else(|| chance.fraction(), functions::seeded_fraction);
+            .map_or_else(|| own.fraction(), functions::seeded_fraction);
         Ok(JValue::from(fraction))
     })?;
     #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double")]
-    let millis = scope.now_ms as f64;
+    let millis = now_ms as f64;
     evaluator.register_fn_override("millis", move |_: &[JValue]| Ok(JValue::from(millis)))?;
-    let now = scope.now_text();
+    let now = format_millis(now_ms);
     evaluator.register_fn_override("now", move |a: &[JValue]| {
         if a.is_empty() {
             return Ok(JValue::from(now.clone()));

@@ -25,6 +25,8 @@ pub(crate) enum EvalError {
     InvalidPath { path: String, reason: String },
     /// An intrinsic function refused its arguments.
     Intrinsic(String),
+    /// The values an evaluation copies together are too much.
+    TooMuch,
     /// A JSONata expression failed; `location` is the field's path, as `Output/result`.
     Query { location: String, cause: String },
 }

@@ -53,6 +53,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) make_context: &'a dyn Fn() -> Value,
     pub(crate) chance: &'a Chance,
     pub(crate) now_ms: i64,
+    /// Bytes that the results of this evaluation may still copy.
+    pub(crate) allowance: Cell<usize>,
     /// The result of the state's work, where there is one.
     pub(crate) result: Option<&'a Value>,
     /// What was caught, where something was.
@@ -62,6 +64,13 @@ pub(crate) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
+    /// Notes that `value` was copied into a result.
+    pub(crate) fn spend(&self, value: &Value) -> Result<(), super::EvalError> {
+        let left = self.allowance.get().checked_sub(crate::history::weight(value));
+        self.allowance.set(left.unwrap_or(0));
+        left.map(drop).ok_or(super::EvalError::TooMuch)
+    }
+
     pub(crate) fn context(&self) -> &'a Value {
         self.context.get_or_init(self.make_context)
     }

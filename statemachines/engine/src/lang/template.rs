@@ -25,10 +25,14 @@ impl Expr {
     /// Evaluates for the field `field`, which messages name.
     pub(crate) fn evaluate(&self, field: &str, scope: &Scope<'_>) -> Result<Value, EvalError> {
         match self {
-            Self::Path(path) => scope.find(path).map_err(|_| EvalError::NotFound {
-                field: field.to_owned(),
-                path: path.text().to_owned(),
-            }),
+            Self::Path(path) => {
+                let found = scope.find(path).map_err(|_| EvalError::NotFound {
+                    field: field.to_owned(),
+                    path: path.text().to_owned(),
+                })?;
+                scope.spend(&found)?;
+                Ok(found)
+            }
             Self::Call(call) => call.evaluate(field, scope),
         }
     }

@@ -1,14 +1,26 @@
 //! Evaluation, with Jayway's messages for what a definite path does not find.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
 use super::{Function, Path, Segment};
 
-/// Matches an indefinite path may give; beyond it the path fails instead of eating memory.
-const MAX_MATCHES: usize = 1_000_000;
+/// Values one evaluation may look at; beyond it the path fails instead of eating time and memory.
+const MAX_LOOKS: usize = 2_000_000;
+
+/// What is left of the values one evaluation may look at.
+pub(super) struct Budget(Cell<usize>);
+
+impl Budget {
+    fn spend(&self, looks: usize) -> Result<(), String> {
+        let left = self.0.get().checked_sub(looks);
+        self.0.set(left.unwrap_or(0));
+        left.map(drop).ok_or_else(|| format!("the path looks at more than {MAX_LOOKS} values"))
+    }
+}
 
 impl Path {
     /// The value at this path below `root`.
@@ -19,7 +31,8 @@ impl Path {
         let found = if self.definite {
             Cow::Borrowed(walk(&self.segments, root)?)
         } else {
-            let matches = select(&self.segments, root, root)?;
+            let budget = Budget(Cell::new(MAX_LOOKS));
+            let matches = select(&self.segments, root, root, &budget)?;
             Cow::Owned(Value::Array(matches.into_iter().cloned().collect()))
         };
         match self.function {
@@ -127,15 +140,15 @@ pub(super) fn select<'v>(
     segments: &[Segment],
     at: &'v Value,
     root: &'v Value,
+    budget: &Budget,
 ) -> Result<Vec<&'v Value>, String> {
     let mut matches = vec![at];
     for segment in segments {
         let mut next = Vec::new();
         for value in matches {
-            step(segment, value, root, &mut next)?;
-            if next.len() > MAX_MATCHES {
-                return Err(format!("the path matches more than {MAX_MATCHES} values"));
-            }
+            let before = next.len();
+            step(segment, value, root, budget, &mut next)?;
+            budget.spend(1 + next.len() - before)?;
         }
         matches = next;
     }
@@ -146,41 +159,43 @@ fn step<'v>(
     segment: &Segment,
     value: &'v Value,
     root: &'v Value,
+    budget: &Budget,
     out: &mut Vec<&'v Value>,
 ) -> Result<(), String> {
     match (segment, value) {
         (Segment::Keys(keys), Value::Object(map)) => {
-            out.extend(keys.iter().filter_map(|k| map.get(k)));
+            out.extend(keys.iter().filter_map(|k| map.get(k)))
         }
         (Segment::Indexes(indexes), Value::Array(items)) => {
-            out.extend(indexes.iter().filter_map(|i| item(items, *i)));
+            out.extend(indexes.iter().filter_map(|i| item(items, *i)))
         }
         (Segment::Slice(from, to), Value::Array(items)) => out.extend(slice(items, *from, *to)),
         (Segment::Wildcard, Value::Array(items)) => out.extend(items),
         (Segment::Wildcard, Value::Object(map)) => out.extend(map.values()),
-        (Segment::Descend, _) => descend(value, out)?,
+        (Segment::Descend, _) => descend(value, budget, out)?,
         (Segment::Filter(filter), Value::Array(items)) => {
             for item in items {
-                if filter.holds(item, root)? {
+                budget.spend(1)?;
+                if filter.holds(item, root, budget)? {
                     out.push(item);
                 }
             }
         }
-        (Segment::Filter(filter), Value::Object(_)) if filter.holds(value, root)? => {
-            out.push(value);
+        (Segment::Filter(filter), Value::Object(_)) => {
+            if filter.holds(value, root, budget)? {
+                out.push(value);
+            }
         }
         _ => {}
     }
     Ok(())
 }
 
-fn descend<'v>(value: &'v Value, out: &mut Vec<&'v Value>) -> Result<(), String> {
+fn descend<'v>(value: &'v Value, budget: &Budget, out: &mut Vec<&'v Value>) -> Result<(), String> {
     let mut stack = vec![value];
     while let Some(value) = stack.pop() {
         out.push(value);
-        if out.len() > MAX_MATCHES {
-            return Err(format!("the path matches more than {MAX_MATCHES} values"));
-        }
+        budget.spend(1)?;
         match value {
             Value::Array(items) => stack.extend(items.iter().rev()),
             Value::Object(map) => stack.extend(map.values().rev()),

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::eval::Budget;
 use super::parse::{Cursor, parse_segments};
 use super::{Segment, eval};
 
@@ -68,11 +69,16 @@ impl Filter {
         unary(cursor, 0)
     }
 
-    pub(super) fn holds(&self, item: &Value, root: &Value) -> Result<bool, String> {
+    pub(super) fn holds(
+        &self,
+        item: &Value,
+        root: &Value,
+        budget: &Budget,
+    ) -> Result<bool, String> {
         Ok(match self {
             Self::And(all) => {
                 for filter in all {
-                    if !filter.holds(item, root)? {
+                    if !filter.holds(item, root, budget)? {
                         return Ok(false);
                     }
                 }
@@ -80,16 +86,17 @@ impl Filter {
             }
             Self::Or(any) => {
                 for filter in any {
-                    if filter.holds(item, root)? {
+                    if filter.holds(item, root, budget)? {
                         return Ok(true);
                     }
                 }
                 false
             }
-            Self::Not(filter) => !filter.holds(item, root)?,
-            Self::Exists(operand) => operand.value(item, root)?.is_some(),
+            Self::Not(filter) => !filter.holds(item, root, budget)?,
+            Self::Exists(operand) => operand.value(item, root, budget)?.is_some(),
             Self::Compare(left, operator, right) => {
-                let (left, right) = (left.value(item, root)?, right.value(item, root)?);
+                let (left, right) =
+                    (left.value(item, root, budget)?, right.value(item, root, budget)?);
                 compare(left.as_ref(), *operator, right.as_ref())
             }
         })
@@ -97,12 +104,12 @@ impl Filter {
 }
 
 impl Operand {
-    fn value(&self, item: &Value, root: &Value) -> Result<Option<Value>, String> {
+    fn value(&self, item: &Value, root: &Value, budget: &Budget) -> Result<Option<Value>, String> {
         let (relative, segments) = match self {
             Self::Literal(value) => return Ok(Some(value.clone())),
             Self::Path { relative, segments } => (*relative, segments),
         };
-        let matches = eval::select(segments, if relative { item } else { root }, root)?;
+        let matches = eval::select(segments, if relative { item } else { root }, root, budget)?;
         let definite = segments.iter().all(|s| match s {
             Segment::Keys(keys) => keys.len() == 1,
             Segment::Indexes(indexes) => indexes.len() == 1,

@@ -1,6 +1,6 @@
 //! Input and output processing: paths, templates, assignments.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,9 +8,12 @@ use serde_json::Value;
 
 use super::{Failure, Frame, Run};
 use crate::definition::{Amount, IoPath, Language, ResultPath, State, Text};
-use crate::history::{Payload, json_bytes};
+use crate::history::{Payload, is_too_deep, json_bytes};
 use crate::lang::{EvalError, Scope, Template, Variables};
 use crate::path::Path;
+
+/// Bytes that one evaluation may copy together, far beyond any payload that may be passed on.
+const MAX_COPIED_BYTES: usize = 32 * 1024 * 1024;
 
 /// What an expression sees beside the data.
 #[derive(Default, Clone, Copy)]
@@ -44,6 +47,7 @@ impl Run {
             make_context: &make_context,
             chance: &self.chance,
             now_ms: self.now_ms,
+            allowance: Cell::new(MAX_COPIED_BYTES),
             result: seen.result,
             error: seen.error,
             input: Some(&frame.input),
@@ -60,8 +64,13 @@ impl Run {
         data: &Value,
         seen: Seen<'_>,
     ) -> Result<Value, Failure> {
-        self.scoped(frame, state, data, seen, |scope| template.evaluate(location, scope))
-            .map_err(|e| Self::eval_failure(state, frame, e, data))
+        let value = self
+            .scoped(frame, state, data, seen, |scope| template.evaluate(location, scope))
+            .map_err(|e| Self::eval_failure(state, frame, e, data))?;
+        if is_too_deep(&value) {
+            return Err(Self::too_big(&state.name));
+        }
+        Ok(value)
     }
 
     pub(super) fn find(
@@ -144,11 +153,11 @@ impl Run {
             variables.insert(name, Arc::new(value));
         }
         let bytes: usize = variables.values().map(|v| json_bytes(v)).sum();
-        if bytes > 10 * 1024 * 1024 {
+        if bytes > 10 * 1024 * 1024 || variables.values().any(|v| is_too_deep(v)) {
             return Err(Failure::new(
                 "States.DataLimitExceeded",
                 Self::prefix(state, frame)
-                    + "The size of the variables exceeds the maximum of 10 MiB.",
+                    + "The size of the variables exceeds the maximum of 10 MiB, or they are nested too deeply.",
             ));
         }
         Ok(Some((Arc::new(variables), Arc::new(Value::Object(shown)))))
@@ -261,12 +270,12 @@ impl Run {
         }
     }
 
-    /// Whether `value` is too big to be passed on.
+    /// Whether `value` is too big or too deep to be passed on.
     pub(super) fn is_too_big(&self, value: &Value) -> bool {
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
             Value::String(text) if text.len() * 6 + 2 <= self.limits.payload_bytes => false,
-            value => json_bytes(value) > self.limits.payload_bytes,
+            value => is_too_deep(value) || json_bytes(value) > self.limits.payload_bytes,
         }
     }
 }

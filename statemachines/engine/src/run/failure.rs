@@ -137,6 +137,11 @@ impl Run {
             EvalError::InvalidPath { path, reason } => {
                 Self::runtime(state, frame, &format!("Invalid path '{path}' : {reason}"))
             }
+            EvalError::TooMuch => Failure::new(
+                "States.DataLimitExceeded",
+                Self::prefix(state, frame)
+                    + "The values of an expression exceed the maximum number of bytes.",
+            ),
             EvalError::Intrinsic(reason) => {
                 Failure::new("States.IntrinsicFailure", Self::prefix(state, frame) + &reason)
             }

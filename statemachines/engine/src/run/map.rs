@@ -10,10 +10,12 @@ use super::simple::{shown, type_name};
 use super::step::Flow;
 use super::{Dirty, Failure, Frame, Phase, Run};
 use crate::definition::{Amount, Items, Kind, Language, MapSpec, State};
-use crate::history::Payload;
+use crate::history::{Payload, is_too_deep, weight};
 
 /// Iterations at once where the definition sets no bound.
 const INLINE_CONCURRENCY: u32 = 40;
+/// Bytes in memory that the items of one Map may take.
+const MAX_SELECTED_BYTES: usize = 256 * 1024 * 1024;
 const DISTRIBUTED_CONCURRENCY: u32 = 10_000;
 
 impl Run {
@@ -167,6 +169,9 @@ impl Run {
         mut phase: MapPhase,
     ) -> Result<Flow, Failure> {
         let items = self.selected(frame, state, map, items)?;
+        if is_too_deep(&items) {
+            return Err(Self::too_big(&state.name));
+        }
         phase.length = u32::try_from(items.as_array().map_or(0, Vec::len)).unwrap_or(u32::MAX);
         if phase.run_arn.is_none() {
             self.announce_map(id, frame, state, map, &mut phase);
@@ -230,7 +235,7 @@ impl Run {
             return Ok(items);
         }
         let data = frame.effective.clone().unwrap_or_else(|| Arc::clone(&frame.input));
-        let mut selected = Vec::new();
+        let (mut selected, mut bytes) = (Vec::new(), 0);
         for (index, item) in items.as_array().into_iter().flatten().enumerate() {
             let Some(template) = &map.selector else {
                 selected.push(item.clone());
@@ -241,7 +246,12 @@ impl Run {
                 fields.insert("Map".to_owned(), json!({"Item": {"Index": index, "Value": item}}));
             }
             let seen = Seen { context: Some(&context), ..Seen::default() };
-            selected.push(self.fill(frame, state, template, "ItemSelector", &data, seen)?);
+            let one = self.fill(frame, state, template, "ItemSelector", &data, seen)?;
+            bytes += weight(&one);
+            if bytes > MAX_SELECTED_BYTES {
+                return Err(Self::too_big(&state.name));
+            }
+            selected.push(one);
         }
         // What a selector made is the item; the original stays what `$$.Map.Item` shows.
         let Some(batcher) = &map.batcher else {

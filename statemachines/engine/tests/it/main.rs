@@ -8,6 +8,8 @@ mod crash;
 #[cfg(test)]
 mod durable;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod language;
 #[cfg(test)]
 mod tokens;
