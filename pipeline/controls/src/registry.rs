@@ -22,6 +22,7 @@ static CONTROLS: &[&dyn AnyControl] = &[
     &ec2::DATABASE_PORT_WORLD_OPEN,
     &iam::AccessKeyExposed,
     &cloudtrail::TrailDeleted,
+    &cloudtrail::ManagementEventsExcluded,
     &cloudtrail::TrailLoggingStopped,
 ];
 

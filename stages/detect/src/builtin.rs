@@ -23,6 +23,7 @@ macro_rules! rules {
 
 /// Every rule of ours.
 pub const RULES: &[RuleFile] = rules![
+    "cloudtrail/event_selectors_narrowed",
     "cloudtrail/logging_stopped",
     "cloudtrail/trail_removed",
     "cloudtrail/trail_weakened",

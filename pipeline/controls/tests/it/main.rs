@@ -8,6 +8,7 @@
 )]
 
 mod cloudtrail;
+mod cloudtrail_selectors;
 mod ec2;
 mod ec2_exposure;
 mod enact;

@@ -189,6 +189,6 @@ fn ids_are_unique_and_every_control_has_a_resource_and_a_text() {
         assert!(!meta.pitfalls.is_empty() && !meta.compliance.is_empty(), "{}", meta.id);
         assert!(meta.references.iter().all(|url| url.starts_with("https://")), "{}", meta.id);
     }
-    assert_eq!(all().len(), 12);
+    assert_eq!(all().len(), 13);
     assert_eq!(resources().len(), 4);
 }

@@ -62,6 +62,10 @@ fn projected(kind: &str) -> impl Strategy<Value = Value> + use<> {
         request
     };
     let selectors = json!([{"readWriteType": "ReadOnly", "includeManagementEvents": true}]);
+    let advanced = json!([{"name": "d", "fieldSelectors": [
+        {"field": "eventCategory", "equals": ["Data"]},
+        {"field": "resources.type", "equals": ["AWS::S3::Object"]},
+    ]}]);
     let (service, requests): (&str, Vec<(&str, Value)>) = match kind {
         BUCKET => (
             "s3",
@@ -120,6 +124,10 @@ fn projected(kind: &str) -> impl Strategy<Value = Value> + use<> {
                 ("StartLogging", json!({"name": "audit"})),
                 ("UpdateTrail", json!({"name": "audit", "isMultiRegionTrail": true})),
                 ("PutEventSelectors", json!({"trailName": "audit", "eventSelectors": selectors})),
+                (
+                    "PutEventSelectors",
+                    json!({"trailName": "audit", "advancedEventSelectors": advanced}),
+                ),
             ],
         ),
     };
@@ -310,6 +318,62 @@ fn key() -> impl Strategy<Value = AccessKey> {
     (id, user, status).prop_map(|(id, user_name, status)| AccessKey { id, user_name, status })
 }
 
+fn basic_selector() -> impl Strategy<Value = Document> {
+    let kind = option::of(select(vec!["All", "ReadOnly", "WriteOnly"]));
+    let data = option::of(select(vec![
+        json!([]),
+        json!([{"Type": "AWS::S3::Object", "Values": []}]),
+        json!([{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]),
+        json!([{"Type": "AWS::Lambda::Function", "Values": ["arn:aws:lambda"]}]),
+    ]));
+    let excluded = option::of(select(vec![json!([]), json!(["kms.amazonaws.com"])]));
+    (kind, option::of(any::<bool>()), data, excluded).prop_map(
+        |(kind, includes, data, excluded)| {
+            let settings = [
+                ("ReadWriteType", kind.map(Value::from)),
+                ("IncludeManagementEvents", includes.map(Value::from)),
+                ("DataResources", data),
+                ("ExcludeManagementEventSources", excluded),
+            ];
+            let given =
+                settings.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            Document(given.collect())
+        },
+    )
+}
+
+fn advanced_selector() -> impl Strategy<Value = Document> {
+    let equals = |field: &str, value: &str| json!({"Field": field, "Equals": [value]});
+    let category = select(vec![
+        vec![equals("eventCategory", "Management")],
+        vec![equals("eventCategory", "Data"), equals("resources.type", "AWS::S3::Object")],
+    ]);
+    let narrowing = select(vec![
+        vec![],
+        vec![equals("readOnly", "true")],
+        vec![equals("readOnly", "false")],
+        vec![json!({"Field": "eventSource", "NotEquals": ["kms.amazonaws.com"]})],
+    ]);
+    (option::of("[a-z]{0,2}"), category, narrowing).prop_map(|(name, category, narrowing)| {
+        let fields = [category, narrowing].concat();
+        let mut one = json!({"FieldSelectors": fields});
+        if let Some(name) = name {
+            one["Name"] = json!(name);
+        }
+        Document(one)
+    })
+}
+
+/// Selectors of the older and of the newer form: never both.
+fn selectors() -> impl Strategy<Value = (Keyed<Document>, Keyed<Document>)> {
+    prop_oneof![
+        2 => Just((Trail::default_selectors(), Keyed::new())),
+        3 => vec(basic_selector(), 1..6).prop_map(|set| (set.into_iter().collect(), Keyed::new())),
+        3 => vec(advanced_selector(), 1..4)
+            .prop_map(|set| (Keyed::new(), set.into_iter().collect())),
+    ]
+}
+
 prop_compose! {
     fn trail()(
         s3_bucket_name in option::weighted(0.9, "[a-z]{3}"),
@@ -317,23 +381,10 @@ prop_compose! {
         kms_key_id in option::of("[a-z]{1,3}"),
         flags in any::<[bool; 4]>(),
         is_logging in any::<bool>(),
-        selectors in 0_u8..3,
+        (event_selectors, advanced_event_selectors) in selectors(),
         tags in tags(),
     ) -> Trail {
         let [is_multi_region_trail, is_organization_trail, validation, global] = flags;
-        let advanced: Keyed<Document> =
-            [Document(json!({"Name": "all", "FieldSelectors": [
-                {"Field": "eventCategory", "Equals": ["Management"]},
-            ]}))].into_iter().collect();
-        let read_only: Keyed<Document> =
-            [Document(json!({"ReadWriteType": "ReadOnly", "IncludeManagementEvents": false}))]
-                .into_iter()
-                .collect();
-        let (event_selectors, advanced_event_selectors) = match selectors {
-            0 => (Trail::default_selectors(), Keyed::new()),
-            1 => (read_only, Keyed::new()),
-            _ => (Keyed::new(), advanced),
-        };
         Trail {
             s3_key_prefix,
             kms_key_id,

@@ -54,6 +54,7 @@ fn every_needed_control_has_a_rule() {
     let named: BTreeSet<String> =
         detect.rules().flat_map(|r| r.response.controls.iter().map(ToString::to_string)).collect();
     let needed = [
+        "cloudtrail.management-events-excluded",
         "cloudtrail.trail-deleted",
         "cloudtrail.trail-logging-stopped",
         "ec2.security-group-admin-port-world-open",
@@ -84,6 +85,7 @@ fn attacks_in_real_logs_are_found_at_the_right_resource() {
         return; // The corpus is absent, which was said.
     }
     let expected = [
+        ("cloudtrail.event-selectors-narrowed", "stratus-red-team-ctes-trail-khlvciwdor"),
         ("cloudtrail.logging-stopped", "stratus-red-team-ct-stop-trail-buykxbqejv"),
         ("cloudtrail.trail-removed", "stratus-red-team-cloudtraild-trail-kvrwohmiai"),
         ("ec2.security-group-opened", "sg-003dc7f1f1c686164"),
