@@ -12,4 +12,10 @@ mod hostile;
 #[cfg(test)]
 mod language;
 #[cfg(test)]
+mod process;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod timing;
+#[cfg(test)]
 mod tokens;

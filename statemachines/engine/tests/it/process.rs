@@ -1,0 +1,153 @@
+//! A process killed for real (`kill -9`), and a store with a hundred thousand parked executions.
+#![cfg(feature = "sqlite")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aisaws_engine::{
+    Engine, Machine, SCHEMA, SqlEffect, SqliteJournal, Status, SystemClock, TaskCall, TaskResult,
+    Tasks,
+};
+use aisaws_sqlite::Db;
+use async_trait::async_trait;
+use serde_json::json;
+
+use crate::support::{JumpingClock, Scripted, engine, machine};
+
+const EXECUTIONS: usize = 40;
+const STORE: &str = "ENGINE_TEST_STORE";
+
+/// Its effect is committed with its result: a second time would break the primary key.
+struct Writing;
+
+#[async_trait]
+impl Tasks for Writing {
+    async fn run(&self, call: TaskCall) -> TaskResult {
+        let key = call.idempotency_key.clone();
+        call.effects.add(SqlEffect::new(move |tx| {
+            tx.execute("insert into done values (?1)", [key]).map(drop)
+        }));
+        Ok(call.input)
+    }
+}
+
+fn open(path: &Path) -> Db {
+    Db::open(path, &[SCHEMA, "create table if not exists done (key text primary key) strict"])
+        .unwrap()
+}
+
+fn chain() -> Machine {
+    let task = |next: &str| json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:111122223333:function:f", "Next": next});
+    let each = json!({"StartAt": "E", "States": {"E": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:111122223333:function:f", "End": true}}});
+    machine(&json!({"StartAt": "A", "States": {
+        "A": task("B"), "B": task("M"),
+        "M": {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": each, "ResultPath": null, "Next": "W"},
+        "W": {"Type": "Wait", "Seconds": 1, "Next": "C"}, "C": task("D"), "D": {"Type": "Succeed"}}}))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the child process of `killed_processes_lose_nothing_and_do_nothing_twice`"]
+async fn worker() {
+    let Some(path) = std::env::var_os(STORE).map(PathBuf::from) else { return };
+    let engine = Engine::new(
+        Arc::new(SqliteJournal::new(open(&path))),
+        Arc::new(Writing),
+        Arc::new(SystemClock),
+    );
+    let mut jobs = Vec::new();
+    for i in 0..EXECUTIONS {
+        let (engine, machine) = (engine.clone(), chain());
+        jobs.push(tokio::spawn(async move {
+            let name = format!("e{i}");
+            engine.start(&name, &machine, json!({"items": [1, 2]})).await.unwrap();
+            engine.run_to_end(&name).await.unwrap()
+        }));
+    }
+    for job in jobs {
+        assert!(matches!(job.await.unwrap().status, Status::Succeeded { .. }));
+    }
+}
+
+fn spawn(path: &Path) -> std::process::Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "process::worker", "--ignored"]).env(STORE, path);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+#[tokio::test]
+async fn killed_processes_lose_nothing_and_do_nothing_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sqlite");
+    let mut kills = 0;
+    for round in 0..12_u64 {
+        let mut child = spawn(&path);
+        tokio::time::sleep(Duration::from_millis(60 + 37 * round)).await;
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+            kills += 1;
+        }
+        child.wait().unwrap();
+    }
+    assert!(kills > 3, "only {kills} processes were killed");
+    assert!(spawn(&path).wait().unwrap().success(), "the last process does not end well");
+    let db = open(&path);
+    let count = |sql: &'static str| {
+        db.read_blocking(move |c| c.query_row(sql, [], |r| r.get::<_, i64>(0))).unwrap()
+    };
+    let executions = i64::try_from(EXECUTIONS).unwrap();
+    assert_eq!(
+        count("select count(*) from machine_execution where status = 'SUCCEEDED'"),
+        executions
+    );
+    assert_eq!(count("select count(*) from done"), 5 * executions);
+    assert_eq!(count("select count(*) from machine_task where is_settled = 0"), 0);
+    assert_eq!(count("select count(*) from machine_task"), 5 * executions);
+    assert_eq!(count("select count(*) from machine_frame"), 0);
+    // Ids without gaps: as many events as the greatest id.
+    assert_eq!(
+        count(
+            "select count(*) from (select execution from machine_event group by execution having count(*) <> max(id))"
+        ),
+        0
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes half a minute"]
+async fn a_hundred_thousand_parked_executions_cost_nothing_at_start_up() {
+    const PARKED: usize = 100_000;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sqlite");
+    let (tasks, clock) = (Scripted::echo(), JumpingClock::new());
+    let machine = machine(
+        &json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "SecondsPath": "$.s", "End": true}}}),
+    );
+    {
+        let engine = engine(Arc::new(SqliteJournal::new(open(&path))), &tasks, &clock);
+        let mut jobs = tokio::task::JoinSet::new();
+        for i in 0..PARKED {
+            let (engine, machine) = (engine.clone(), machine.clone());
+            jobs.spawn(async move {
+                engine.start(&format!("e{i:06}"), &machine, json!({"s": i + 1})).await.unwrap()
+            });
+            if jobs.len() >= 512 {
+                jobs.join_next().await.unwrap().unwrap();
+            }
+        }
+        jobs.join_all().await;
+    }
+    let start = Instant::now();
+    let engine = engine(Arc::new(SqliteJournal::new(open(&path))), &tasks, &clock);
+    assert_eq!(engine.resume_all().await.unwrap(), Vec::<String>::new());
+    assert_eq!(engine.next_timer().await.unwrap(), Some(1_700_000_001_000));
+    assert!(start.elapsed() < Duration::from_secs(2), "start-up took {:?}", start.elapsed());
+    let fired = engine.fire_due_timers(1_700_000_000_000 + 500_000).await.unwrap();
+    assert_eq!(fired, (0..500).map(|i| format!("e{i:06}")).collect::<Vec<_>>());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let resident = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    assert!(resident.is_none_or(|kib| kib < 200 * 1024), "{resident:?} KiB are resident");
+}
