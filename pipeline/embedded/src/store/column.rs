@@ -23,6 +23,14 @@ pub(crate) fn nanos(time: Timestamp) -> i64 {
     })
 }
 
+/// The short form of an event's id in the index. Different ids may meet in one: whoever
+/// looks up by it compares the id too.
+pub(super) fn fold(id: &EventId) -> i64 {
+    let digest = Digest::of_bytes(id.as_str().as_bytes());
+    let half = digest.as_str().get(..16).unwrap_or_default();
+    u64::from_str_radix(half, 16).unwrap_or_default().cast_signed()
+}
+
 /// A value as JSON text.
 pub(crate) fn to_json(value: &impl Serialize) -> Result<String, rusqlite::Error> {
     serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))

@@ -11,7 +11,7 @@ use rusqlite::types::Value as Column;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use serde_json::json;
 
-use super::column::{event, nanos};
+use super::column::{event, fold, nanos};
 use super::{Store, intake};
 
 #[async_trait]
@@ -47,9 +47,11 @@ impl Events for Store {
     async fn get(&self, id: &EventId) -> Result<Option<Event>, StoreError> {
         let id = id.clone();
         self.read("read an event", move |db| {
-            db.prepare_cached("select id, raw from event where id = ?1 and variant = ''")?
-                .query_row([id.as_str()], |row| event(row, 0))
-                .optional()
+            db.prepare_cached(
+                "select id, raw from event where fold = ?1 and variant = '' and id = ?2",
+            )?
+            .query_row(params![fold(&id), id.as_str()], |row| event(row, 0))
+            .optional()
         })
         .await
     }
@@ -105,7 +107,8 @@ fn matching(filter: &EventFilter, after: Option<&(Timestamp, EventId)>) -> (Stri
         values.push(name.clone().into());
     }
     if let Some(id) = &filter.id {
-        clauses.push("id = ?");
+        clauses.push("fold = ? and id = ?");
+        values.push(fold(id).into());
         values.push(id.as_str().to_owned().into());
     }
     if let Some((time, id)) = after {
@@ -193,7 +196,7 @@ mod tests {
         let filter = EventFilter { id: Some(EventId::new("e")), ..EventFilter::default() };
         let (sql, values) = matching(&filter, None);
         let plan = plan(&sql, values);
-        assert!(plan.contains("event_by_id"), "{plan}");
+        assert!(plan.contains("event_by_fold"), "{plan}");
     }
 }
 

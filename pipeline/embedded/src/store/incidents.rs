@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use super::column::{digest, event, incident as incident_id, json, nanos, to_json};
+use super::column::{digest, event, fold, incident as incident_id, json, nanos, to_json};
 use super::{Store, ledger};
 
 #[async_trait]
@@ -188,10 +188,10 @@ fn open(
     }
     let mut take = tx.prepare_cached(
         "delete from pending where (time, id, seq) in \
-         (select time, id, seq from event where id = ?1)",
+         (select time, id, seq from event where fold = ?1 and id = ?2)",
     )?;
     for event in taken {
-        take.execute([event.as_str()])?;
+        take.execute(params![fold(event), event.as_str()])?;
     }
     Ok(if is_there { Opened::Already } else { Opened::New })
 }

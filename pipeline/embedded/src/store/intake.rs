@@ -6,10 +6,10 @@
 use aisaws_core::canonical::{self, Digest};
 use aisaws_core::event::{Event, Source};
 use aisaws_core::port::{Disposition, Recorded, Stored};
-use rusqlite::{CachedStatement, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 
-use super::column::{CLOUDTRAIL, nanos, to_json};
+use super::column::{CLOUDTRAIL, fold, nanos, to_json};
 
 /// The statements of one batch, prepared once a connection.
 struct Statements<'t> {
@@ -20,6 +20,15 @@ struct Statements<'t> {
     raw: CachedStatement<'t>,
 }
 
+/// What is stored under an event's id.
+enum Met {
+    Nothing,
+    /// This content, be it written differently.
+    Same,
+    /// Others; the digest tells this one from them.
+    Other(Digest),
+}
+
 /// Keeps the records in order; see [`aisaws_core::port::Events::append`].
 pub(super) fn append(
     tx: &Transaction<'_>,
@@ -27,9 +36,9 @@ pub(super) fn append(
 ) -> Result<Vec<Stored>, rusqlite::Error> {
     let mut statements = Statements {
         event: tx.prepare_cached(
-            "insert into event (id, variant, time, source, disposition, name, service, account, \
-             region, principal, error, raw) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
-             on conflict (id, variant) do nothing",
+            "insert into event (id, fold, variant, time, source, disposition, name, service, \
+             account, region, principal, error, raw) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?,
         hit: tx.prepare_cached(
             "insert into hit (event, rule, resource, seq, time, principal, content) \
@@ -39,7 +48,8 @@ pub(super) fn append(
         touch: tx.prepare_cached(
             "insert into touch (resource, time, seq) values (?1, ?2, ?3) on conflict do nothing",
         )?,
-        raw: tx.prepare_cached("select raw from event where id = ?1 and variant = ''")?,
+        raw: tx
+            .prepare_cached("select raw from event where fold = ?1 and variant = ?2 and id = ?3")?,
     };
     let mut answers = Vec::with_capacity(records.len());
     for record in records {
@@ -51,27 +61,59 @@ pub(super) fn append(
 impl Statements<'_> {
     fn keep(&mut self, tx: &Transaction<'_>, record: &Recorded) -> Result<Stored, rusqlite::Error> {
         let event = &record.event;
-        let mut stored = Stored::New;
-        if !self.insert(event, "", record.disposition)? {
-            let Some(variant) = self.variant_of(event)? else { return Ok(Stored::Duplicate) };
-            if !self.insert(event, variant.as_str(), record.disposition)? {
-                return Ok(Stored::Duplicate);
+        let fold = fold(&event.id);
+        let stored = match self.compare(event, fold)? {
+            Met::Nothing => {
+                self.insert(event, fold, "", record.disposition)?;
+                Stored::New
             }
-            stored = Stored::Variant;
-        }
+            Met::Same => return Ok(Stored::Duplicate),
+            Met::Other(variant) => {
+                self.insert(event, fold, variant.as_str(), record.disposition)?;
+                Stored::Variant
+            }
+        };
         if !record.hits.is_empty() || !record.touches.is_empty() {
             self.attach(record, tx.last_insert_rowid())?;
         }
         Ok(stored)
     }
 
-    /// Whether the row was new.
+    /// Looks for the event among those that are there.
+    fn compare(&mut self, event: &Event, fold: i64) -> Result<Met, rusqlite::Error> {
+        let id = event.id.as_str();
+        let met = self
+            .raw
+            .query_row(params![fold, "", id], |row| {
+                let first = row.get_ref(0)?.as_str()?;
+                if first == event.raw {
+                    return Ok(Met::Same);
+                }
+                let ours = canonical_or_as_is(&event.raw);
+                if canonical_or_as_is(first) == ours {
+                    return Ok(Met::Same);
+                }
+                Ok(Met::Other(Digest::of_bytes(ours.as_bytes())))
+            })
+            .optional()?;
+        match met {
+            Some(Met::Other(variant))
+                if self.raw.exists(params![fold, variant.as_str(), id])? =>
+            {
+                Ok(Met::Same)
+            }
+            Some(met) => Ok(met),
+            None => Ok(Met::Nothing),
+        }
+    }
+
     fn insert(
         &mut self,
         event: &Event,
+        fold: i64,
         variant: &str,
         disposition: Disposition,
-    ) -> Result<bool, rusqlite::Error> {
+    ) -> Result<(), rusqlite::Error> {
         let source = match event.source {
             Source::CloudTrail => CLOUDTRAIL,
         };
@@ -79,8 +121,9 @@ impl Statements<'_> {
             Disposition::Examined => 0,
             Disposition::Own => 1,
         };
-        let rows = self.event.execute(params![
+        self.event.execute(params![
             event.id.as_str(),
+            fold,
             variant,
             nanos(event.time),
             source,
@@ -93,20 +136,7 @@ impl Statements<'_> {
             event.error_code,
             event.raw,
         ])?;
-        Ok(rows == 1)
-    }
-
-    /// What tells this content from the first one stored under its id; `None`: it is the same.
-    fn variant_of(&mut self, event: &Event) -> Result<Option<Digest>, rusqlite::Error> {
-        let ours = &event.raw;
-        self.raw.query_row([event.id.as_str()], |row| {
-            let first = row.get_ref(0)?.as_str()?;
-            if first == ours {
-                return Ok(None);
-            }
-            let ours = canonical_or_as_is(ours);
-            Ok((canonical_or_as_is(first) != ours).then(|| Digest::of_bytes(ours.as_bytes())))
-        })
+        Ok(())
     }
 
     fn attach(&mut self, record: &Recorded, seq: i64) -> Result<(), rusqlite::Error> {
@@ -138,4 +168,40 @@ impl Statements<'_> {
 fn canonical_or_as_is(raw: &str) -> String {
     serde_json::from_str::<Value>(raw)
         .map_or_else(|_| raw.to_owned(), |value| canonical::to_string(&value))
+}
+
+#[cfg(test)]
+mod tests {
+    use aisaws_core::port::{Disposition, Events, Recorded, Stored};
+    use aisaws_core::source::cloudtrail;
+
+    use super::*;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn ids_with_the_same_short_form_are_two_events() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store.sqlite")).unwrap();
+        let record = |id: &str| {
+            Recorded {
+            event: cloudtrail::parse(&format!(
+                r#"{{"eventID":"{id}","eventTime":"2026-03-01T10:00:00Z","eventName":"A","eventSource":"b"}}"#
+            ))
+            .unwrap(),
+            hits: Vec::new(),
+            disposition: Disposition::Examined,
+            touches: Vec::new(),
+        }
+        };
+        let (a, b) = (record("a"), record("b"));
+        Events::append(&store, vec![a]).await.unwrap();
+        let meeting = fold(&b.event.id);
+        store
+            .write("make them meet", move |tx| tx.execute("update event set fold = ?1", [meeting]))
+            .await
+            .unwrap();
+        assert_eq!(Events::append(&store, vec![b.clone()]).await.unwrap(), [Stored::New]);
+        assert_eq!(Events::append(&store, vec![b.clone()]).await.unwrap(), [Stored::Duplicate]);
+        assert_eq!(Events::get(&store, &b.event.id).await.unwrap(), Some(b.event));
+    }
 }

@@ -234,8 +234,12 @@ pub async fn writes_are_counted_by_resource_and_time(handle: Handle<'_>) -> Outc
     handle.incidents.open(elsewhere, Vec::new(), scene.at(1)).await?;
     for (id, key, second) in [(a, "1", 10), (a, "2", 20), (b, "1", 30), (c, "1", 40)] {
         handle.incidents.append(id, key, remediated(), scene.at(second)).await?;
-        let gone = format!("gone:{key}");
-        handle.incidents.append(id, &gone, Entry::FoundGone, scene.at(second)).await?;
+        let (digest, calls, left) = (Digest::of_bytes(b"plan"), Vec::new(), Vec::new());
+        let undone = Entry::RolledBack { digest, calls, left };
+        for (kind, entry) in [("gone", Entry::FoundGone), ("undone", undone)] {
+            let key = format!("{kind}:{key}");
+            handle.incidents.append(id, &key, entry, scene.at(second)).await?;
+        }
     }
     let shared = scene.bucket("shared").key();
     for (since, expected) in [(0, 3), (10, 3), (11, 2), (30, 1), (31, 0)] {
