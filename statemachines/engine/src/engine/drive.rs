@@ -1,15 +1,15 @@
 //! Driving: run the tasks of an execution until it ends or only time or a token can move it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::slot::Slot;
 use super::{Driven, Engine, EngineError};
 use crate::journal::JournalError;
 use crate::run::{Call, Failure};
-use crate::tasks::{Effects, TaskCall, TaskResult, TaskToken};
+use crate::tasks::{Effects, TaskCall, TaskFailure, TaskResult, TaskToken};
 
 /// Executions that [`Engine::resume_all`] drives at once.
 const RESUMED_AT_ONCE: usize = 64;
@@ -25,6 +25,36 @@ struct Ended {
     key: String,
     effects: Effects,
     result: TaskResult,
+}
+
+/// A task that runs.
+struct Flight {
+    frame: u64,
+    key: String,
+    handle: AbortHandle,
+}
+
+/// What a task that ended gave. One that panicked failed; one that was given up gave nothing.
+fn landed(
+    joined: Result<(Id, Ended), JoinError>,
+    flights: &mut HashMap<Id, Flight>,
+) -> Option<Ended> {
+    match joined {
+        Ok((id, ended)) => {
+            flights.remove(&id);
+            Some(ended)
+        }
+        Err(error) => {
+            let flight = flights.remove(&error.id())?;
+            let result = Err(TaskFailure::new("States.TaskFailed", "the task panicked"));
+            error.is_panic().then(|| Ended {
+                frame: flight.frame,
+                key: flight.key,
+                effects: Effects::default(),
+                result,
+            })
+        }
+    }
 }
 
 impl Engine {
@@ -50,6 +80,7 @@ impl Engine {
 
     async fn drive_slot(&self, name: &str, slot: &Slot) -> Result<Driven, EngineError> {
         let mut running: JoinSet<Ended> = JoinSet::new();
+        let mut flights: HashMap<Id, Flight> = HashMap::new();
         let mut known: HashSet<String> = HashSet::new();
         let mut conflicts = 0;
         let mut ended: Option<Ended> = None;
@@ -73,8 +104,14 @@ impl Engine {
             if driven.status != crate::Status::Running {
                 return Ok(driven);
             }
+            // What nobody waits for any more (timed out, or a sibling failed) is given up.
+            for flight in flights.values().filter(|f| !known.contains(&f.key)) {
+                flight.handle.abort();
+            }
             for call in calls {
-                self.spawn(name, call, &mut running);
+                let (frame, key) = (call.frame, call.key.clone());
+                let handle = self.spawn(name, call, &mut running);
+                flights.insert(handle.id(), Flight { frame, key, handle });
             }
             if running.is_empty() {
                 return Ok(driven);
@@ -86,7 +123,7 @@ impl Engine {
                 }
             };
             tokio::select! {
-                joined = running.join_next() => ended = joined.and_then(Result::ok),
+                joined = running.join_next_with_id() => ended = joined.and_then(|j| landed(j, &mut flights)),
                 () = slot.changed.notified() => {}
                 () = timer => {}
             }
@@ -127,7 +164,7 @@ impl Engine {
         Ok((driven, new))
     }
 
-    fn spawn(&self, name: &str, call: Call, running: &mut JoinSet<Ended>) {
+    fn spawn(&self, name: &str, call: Call, running: &mut JoinSet<Ended>) -> AbortHandle {
         let tasks = self.tasks();
         let effects = Effects::default();
         let task = TaskCall {
@@ -141,7 +178,7 @@ impl Engine {
             effects: effects.clone(),
         };
         let (frame, key) = (call.frame, call.key);
-        running.spawn(async move { Ended { frame, key, effects, result: tasks.run(task).await } });
+        running.spawn(async move { Ended { frame, key, effects, result: tasks.run(task).await } })
     }
 
     /// Drives an execution, waiting for its timers, until it has ended or only a token can

@@ -55,7 +55,10 @@ create table if not exists machine_task (
 ";
 
 /// A write that a task wants in the transaction of its result.
-pub struct SqlEffect(Box<dyn FnOnce(&Transaction<'_>) -> Result<(), rusqlite::Error> + Send>);
+pub struct SqlEffect(Write);
+
+/// A write, boxed.
+type Write = Box<dyn FnOnce(&Transaction<'_>) -> Result<(), rusqlite::Error> + Send>;
 
 impl SqlEffect {
     /// An effect that runs once, where and when the task's result is committed.

@@ -78,8 +78,11 @@ pub(super) fn evaluate(
 ) -> Result<Value, EvalError> {
     let failed = |cause: String| EvalError::Query { location: location.to_owned(), cause };
     let threw = |cause: &str| {
+        // A message with a code is a sentence of its own.
+        let has_code = jsonata_core::evaluator::error_code_prefix(cause).is_some();
+        let separator = if has_code { ". " } else { ": " };
         failed(format!(
-            "The JSONata expression '{expression}' specified for the field '{location}' threw an error during evaluation. {cause}"
+            "The JSONata expression '{expression}' specified for the field '{location}' threw an error during evaluation{separator}{cause}"
         ))
     };
     let context = bindings(expression, scope);

@@ -164,10 +164,10 @@ fn step<'v>(
 ) -> Result<(), String> {
     match (segment, value) {
         (Segment::Keys(keys), Value::Object(map)) => {
-            out.extend(keys.iter().filter_map(|k| map.get(k)))
+            out.extend(keys.iter().filter_map(|k| map.get(k)));
         }
         (Segment::Indexes(indexes), Value::Array(items)) => {
-            out.extend(indexes.iter().filter_map(|i| item(items, *i)))
+            out.extend(indexes.iter().filter_map(|i| item(items, *i)));
         }
         (Segment::Slice(from, to), Value::Array(items)) => out.extend(slice(items, *from, *to)),
         (Segment::Wildcard, Value::Array(items)) => out.extend(items),
@@ -181,10 +181,8 @@ fn step<'v>(
                 }
             }
         }
-        (Segment::Filter(filter), Value::Object(_)) => {
-            if filter.holds(value, root, budget)? {
-                out.push(value);
-            }
+        (Segment::Filter(filter), Value::Object(_)) if filter.holds(value, root, budget)? => {
+            out.push(value);
         }
         _ => {}
     }

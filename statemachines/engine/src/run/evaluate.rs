@@ -21,6 +21,8 @@ pub(super) struct Seen<'a> {
     pub(super) result: Option<&'a Value>,
     pub(super) error: Option<&'a Value>,
     pub(super) token: Option<&'a str>,
+    /// What stands before the field's name in messages, as `Choices[1]/`.
+    pub(super) under: &'a str,
     /// A context object made elsewhere, such as that of an item.
     pub(super) context: Option<&'a Value>,
 }
@@ -143,7 +145,9 @@ impl Run {
         seen: Seen<'_>,
     ) -> Result<Option<(Variables, Payload)>, Failure> {
         let Some(template) = assign else { return Ok(None) };
-        let Value::Object(values) = self.fill(frame, state, template, "Assign", data, seen)? else {
+        let Value::Object(values) =
+            self.fill(frame, state, template, &format!("{}Assign", seen.under), data, seen)?
+        else {
             return Ok(None);
         };
         let mut variables: BTreeMap<String, Arc<Value>> = BTreeMap::clone(&frame.variables);

@@ -93,12 +93,17 @@ impl Run {
                 continue;
             }
             let assign = rule.assign.as_ref();
-            let assigned = self.assigned(frame, state, assign, &data, Seen::default())?;
+            let under = format!("Choices[{i}]/");
+            let seen = Seen { under: &under, ..Seen::default() };
+            let assigned = self.assigned(frame, state, assign, &data, seen)?;
             let output = match (state.language, &rule.output, &state.output) {
                 (Language::JsonPath, ..) => self.passed_output(frame, state, &data)?,
-                (Language::Jsonata, Some(template), _)
-                | (Language::Jsonata, None, Some(template)) => {
-                    Arc::new(self.fill(frame, state, template, "Output", &data, Seen::default())?)
+                (Language::Jsonata, Some(template), _) => {
+                    let location = format!("{under}Output");
+                    Arc::new(self.fill(frame, state, template, &location, &data, seen)?)
+                }
+                (Language::Jsonata, None, Some(template)) => {
+                    Arc::new(self.fill(frame, state, template, "Output", &data, seen)?)
                 }
                 (Language::Jsonata, None, None) => data,
             };

@@ -255,11 +255,13 @@ impl Run {
             }
             _ => {}
         }
-        let Some(catcher) = state.catch.iter().find(|c| failure.matches(&c.errors)) else {
+        let caught_by = state.catch.iter().enumerate().find(|(_, c)| failure.matches(&c.errors));
+        let Some((index, catcher)) = caught_by else {
             return Flow::Done(Err(failure));
         };
         let error: Payload = Arc::new(failure.output());
-        let seen = Seen { error: Some(&error), ..Seen::default() };
+        let under = format!("Catch[{index}]/");
+        let seen = Seen { error: Some(&error), under: &under, ..Seen::default() };
         let caught = self.assigned(frame, state, catcher.assign.as_ref(), &error, seen).and_then(
             |assigned| {
                 let output = match (state.language, &catcher.output) {
@@ -267,9 +269,14 @@ impl Run {
                         Self::placed(frame, state, &catcher.result_path, Arc::clone(&error))?
                     }
                     (Language::Jsonata, None) => Arc::clone(&error),
-                    (Language::Jsonata, Some(template)) => {
-                        Arc::new(self.fill(frame, state, template, "Output", &frame.input, seen)?)
-                    }
+                    (Language::Jsonata, Some(template)) => Arc::new(self.fill(
+                        frame,
+                        state,
+                        template,
+                        &format!("{under}Output"),
+                        &frame.input,
+                        seen,
+                    )?),
                 };
                 Ok((output, assigned))
             },

@@ -28,6 +28,9 @@ impl Run {
             (resource.waits_for_token() || resource.is_submitted()).then(|| self.new_token(id));
         let shown_token = token.as_deref().filter(|_| resource.is_submitted());
         let input = self.work_input(frame, state, shown_token)?;
+        if state.parameters.is_some() && self.is_too_big(&input) {
+            return Err(Self::too_big(resource.subject()));
+        }
         let data = self.effective_input(frame, state)?;
         let timeout = self.seconds(frame, state, "TimeoutSeconds", task.timeout.as_ref(), &data)?;
         let heartbeat =

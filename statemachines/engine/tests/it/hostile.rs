@@ -177,7 +177,7 @@ fn what_grows_deeper_with_every_round_is_stopped() {
         "B": {"Type": "Choice", "Choices": [{"Variable": "$.stop", "IsPresent": true, "Next": "End"}], "Default": "A"}, "End": {"Type": "Succeed"}}});
     match attempt(&definition.to_string(), json!({})) {
         Some(Status::Failed { error, .. }) => {
-            assert_eq!(error.as_deref(), Some("States.DataLimitExceeded"))
+            assert_eq!(error.as_deref(), Some("States.DataLimitExceeded"));
         }
         other => panic!("{other:?}"),
     }
@@ -190,7 +190,7 @@ fn what_doubles_with_every_round_is_stopped() {
         "B": {"Type": "Choice", "Choices": [{"Variable": "$.stop", "IsPresent": true, "Next": "End"}], "Default": "A"}, "End": {"Type": "Succeed"}}});
     match attempt(&definition.to_string(), json!({"a": "x"})) {
         Some(Status::Failed { error, .. }) => {
-            assert_eq!(error.as_deref(), Some("States.DataLimitExceeded"))
+            assert_eq!(error.as_deref(), Some("States.DataLimitExceeded"));
         }
         other => panic!("{other:?}"),
     }

@@ -91,6 +91,75 @@ async fn an_endless_loop_ends_with_the_history_limit() {
 }
 
 #[tokio::test]
+async fn a_task_that_panics_fails_and_can_be_caught() {
+    let definition = json!({"StartAt": "T", "States": {
+        "T": {"Type": "Task", "Resource": LAMBDA, "Catch": [{"ErrorEquals": ["States.TaskFailed"], "Next": "C"}], "End": true},
+        "C": {"Type": "Succeed"}}});
+    let status = run(definition, json!({}), &Scripted::new(|_| panic!("as told"))).await;
+    assert_eq!(
+        status,
+        succeeded(json!({"Error": "States.TaskFailed", "Cause": "the task panicked"}))
+    );
+}
+
+#[tokio::test]
+async fn a_task_that_timed_out_does_not_hold_up_what_follows() {
+    struct Never;
+    #[async_trait::async_trait]
+    impl aisaws_engine::Tasks for Never {
+        async fn run(&self, _: aisaws_engine::TaskCall) -> aisaws_engine::TaskResult {
+            std::future::pending().await
+        }
+    }
+    let definition = json!({"StartAt": "T", "States": {
+        "T": {"Type": "Task", "Resource": LAMBDA, "TimeoutSeconds": 5, "Catch": [{"ErrorEquals": ["States.Timeout"], "Next": "W"}], "End": true},
+        "W": {"Type": "Wait", "Seconds": 7, "End": true}}});
+    let engine = aisaws_engine::Engine::new(
+        Arc::new(MemoryJournal::new()),
+        Arc::new(Never),
+        JumpingClock::new(),
+    );
+    engine.start("e", &machine(&definition), json!({})).await.unwrap();
+    let parked = engine.drive("e").await.unwrap();
+    assert_eq!((parked.status, parked.wake_ms), (Status::Running, Some(1_700_000_012_000)));
+}
+
+#[tokio::test]
+async fn a_failed_expression_is_named_with_its_place() {
+    let definition = |state: Value| json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": state, "B": {"Type": "Succeed"}}});
+    let rows = [
+        (
+            json!({"Type": "Pass", "Output": {"n": "{% 1 + 'a' %}"}, "Next": "B"}),
+            "Output/n",
+            "threw an error during evaluation. T2002",
+        ),
+        (
+            json!({"Type": "Choice", "Choices": [{"Condition": "{% true %}", "Output": {"v": "{% $gone %}"}, "Next": "B"}]}),
+            "Choices[0]/Output/v",
+            "returned nothing (undefined).",
+        ),
+        (
+            json!({"Type": "Choice", "Choices": [{"Condition": "{% true %}", "Assign": {"x": "{% $gone %}"}, "Next": "B"}]}),
+            "Choices[0]/Assign/x",
+            "returned nothing (undefined).",
+        ),
+    ];
+    for (state, field, what) in rows {
+        match run(definition(state), json!({}), &Scripted::echo()).await {
+            Status::Failed { error, cause } => {
+                assert_eq!(error.as_deref(), Some("States.QueryEvaluationError"));
+                let cause = cause.unwrap();
+                assert!(
+                    cause.contains(&format!("specified for the field '{field}' {what}")),
+                    "{cause}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_task_that_outlives_its_timeout_is_timed_out() {
     struct Never(AtomicU32);
     #[async_trait::async_trait]

@@ -13,15 +13,7 @@ fn run(machine: &Machine, input: Value, mocks: &Value) -> Rehearsed {
 }
 
 fn millis(event: &Value) -> i64 {
-    let text = event["timestamp"].as_str().unwrap();
-    let (seconds, fraction) =
-        (text[17..19].parse::<i64>().unwrap(), text[20..23].parse::<i64>().unwrap());
-    let (minutes, hours, day) = (
-        text[14..16].parse::<i64>().unwrap(),
-        text[11..13].parse::<i64>().unwrap(),
-        text[8..10].parse::<i64>().unwrap(),
-    );
-    ((((day * 24) + hours) * 60 + minutes) * 60 + seconds) * 1000 + fraction
+    event["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond()
 }
 
 /// Seconds between one attempt's end and the next attempt's start.
