@@ -147,10 +147,11 @@ async fn live(
     engine: &Engine,
     machine: &Machine,
     name: &str,
+    input: &Value,
     tasks: &Once,
     clock: &JumpingClock,
 ) -> Result<Status, EngineError> {
-    engine.start(name, machine, json!({"items": [1, 2, 3]})).await?;
+    engine.start(name, machine, input.clone()).await?;
     loop {
         let driven = engine.drive(name).await?;
         if driven.status != Status::Running {
@@ -179,16 +180,17 @@ async fn live(
 }
 
 /// Lives until the execution has ended; gives how, its history without times, and its keys.
-async fn run(
+async fn run_on(
     journal: &Arc<Dying>,
     machine: &Machine,
     name: &str,
+    input: &Value,
 ) -> (Status, Vec<Value>, BTreeSet<String>) {
     let (tasks, clock) = (Arc::new(Once::default()), JumpingClock::new());
     let status = loop {
         let engine =
             Engine::new(Arc::clone(journal) as _, Arc::clone(&tasks) as _, Arc::clone(&clock) as _);
-        match live(&engine, machine, name, &tasks, &clock).await {
+        match live(&engine, machine, name, input, &tasks, &clock).await {
             Ok(status) => break status,
             Err(EngineError::Journal(JournalError::Store(_))) => {}
             Err(other) => panic!("{other:?}"),
@@ -200,6 +202,15 @@ async fn run(
     }
     let keys = tasks.done.lock().unwrap().keys().cloned().collect();
     (status, history, keys)
+}
+
+/// As [`run_on`], on three items.
+async fn run(
+    journal: &Arc<Dying>,
+    machine: &Machine,
+    name: &str,
+) -> (Status, Vec<Value>, BTreeSet<String>) {
+    run_on(journal, machine, name, &json!({"items": [1, 2, 3]})).await
 }
 
 fn machines() -> Vec<(&'static str, Machine)> {
@@ -328,7 +339,7 @@ async fn two_engines_on_one_journal_commit_each_step_once() {
             let (engine, machine, tasks, clock) =
                 (engine.clone(), machine.clone(), Arc::clone(&tasks), Arc::clone(&clock));
             lives.push(tokio::spawn(async move {
-                live(&engine, &machine, &format!("e{i}"), &tasks, &clock).await
+                live(&engine, &machine, &format!("e{i}"), &json!({}), &tasks, &clock).await
             }));
         }
     }
@@ -352,4 +363,40 @@ async fn two_engines_on_one_journal_commit_each_step_once() {
         );
         assert_eq!(types.len(), 16, "{types:?}");
     }
+}
+
+#[tokio::test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+async fn recorded_cases_end_the_same_when_killed_at_any_commit() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/asl/cases.dev.jsonl");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        eprintln!("skipped: {} is not there", path.display());
+        return;
+    };
+    let mut tried = 0;
+    for line in text.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let is_steady = case["tier"] == json!("pure") && case["nondeterministic"] == json!(false);
+        let Ok(machine) = Machine::parse(&case["definition"].to_string()) else { continue };
+        let calm = Dying::new(None, None);
+        if !is_steady || case["category"] == json!("choice_operators") {
+            continue;
+        }
+        let (status, history, _) = run_on(&calm, &machine, "case", &case["input"]).await;
+        for at in 0..calm.commits.load(Ordering::SeqCst) {
+            for is_written in [false, true] {
+                let dying = Dying::new(Some((at, is_written)), None);
+                let (other, its_history, _) =
+                    run_on(&dying, &machine, "case", &case["input"]).await;
+                let types = |events: &[Value]| {
+                    events.iter().map(|e| (e["id"].clone(), e["type"].clone())).collect::<Vec<_>>()
+                };
+                assert_eq!(types(&its_history), types(&history), "{}", case["id"]);
+                assert_eq!(other.name(), status.name(), "{}", case["id"]);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 200, "only {tried} runs were killed");
 }
