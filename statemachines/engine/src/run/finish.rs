@@ -22,6 +22,7 @@ impl Run {
             ),
         };
         let previous = frame.previous;
+        self.is_closing = true;
         self.emit(&mut frame, previous, name, Some(details));
         self.mark(id, Dirty::Gone);
         self.close(status);
@@ -41,6 +42,7 @@ impl Run {
         status: Status,
     ) {
         let mut nobody = Frame::new(0, 0, std::sync::Arc::new(serde_json::Value::Null));
+        self.is_closing = true;
         self.emit(&mut nobody, 0, name, Some(details));
         self.close(status);
     }

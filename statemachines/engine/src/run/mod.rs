@@ -165,6 +165,10 @@ pub(crate) struct Run {
     chance: Chance,
     now_ms: i64,
     budget: u32,
+    /// An event did not fit the history any more.
+    is_full: bool,
+    /// The event that ends the execution is being recorded.
+    is_closing: bool,
 }
 
 impl Run {
@@ -204,6 +208,8 @@ impl Run {
             chance: Chance::new(0),
             now_ms,
             budget: 0,
+            is_full: false,
+            is_closing: false,
         };
         let start = run.machine.graph(0).map_or(0, |g| g.start);
         let mut frame = Frame::new(0, start, Arc::clone(&input));
@@ -245,6 +251,8 @@ impl Run {
             chance: Chance::new(0),
             now_ms,
             budget: 0,
+            is_full: false,
+            is_closing: false,
         }
     }
 
@@ -301,6 +309,11 @@ impl Run {
                 child.next_event += 1;
                 return child.next_event - 1;
             }
+        }
+        // The last event of a full history says that it is full.
+        if self.head.next_event >= self.limits.history_events && !self.is_closing {
+            self.is_full = true;
+            return self.head.next_event;
         }
         let id = self.head.next_event;
         self.head.next_event += 1;

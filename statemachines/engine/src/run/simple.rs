@@ -110,9 +110,11 @@ impl Run {
             return Ok(self.leave(id, frame, state, Some(rule.next), output, assigned));
         }
         let Some(default) = default else {
-            let cause = Self::prefix(state, frame)
-                + "Failed to transition out of the state. The state does not point to a next state.";
-            return Err(Failure::new("States.NoChoiceMatched", cause));
+            let detail =
+                "Failed to transition out of the state. The state does not point to a next state.";
+            let mut failure = Self::runtime(state, frame, detail);
+            failure.also = Some("States.NoChoiceMatched");
+            return Err(failure);
         };
         let (output, assigned) = self.passed(frame, state)?;
         Ok(self.leave(id, frame, state, Some(default), output, assigned))

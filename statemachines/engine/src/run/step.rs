@@ -42,7 +42,7 @@ impl Run {
     /// Carries on with a frame that was taken out, and with its parents as children end.
     pub(super) fn settle(&mut self, mut id: u64, mut frame: Frame, mut flow: Flow) {
         loop {
-            if self.head.next_event > self.limits.history_events && !self.is_finished() {
+            if self.is_full && !self.is_finished() {
                 let cause = format!(
                     "The execution reached the maximum number of history events ({}).",
                     self.limits.history_events

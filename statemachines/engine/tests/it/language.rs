@@ -90,6 +90,30 @@ async fn an_endless_loop_ends_with_the_history_limit() {
     }
 }
 
+#[test]
+fn the_last_event_of_a_full_history_is_number_25_000() {
+    let definition = json!({"StartAt": "A", "States": {
+        "A": {"Type": "Choice", "Choices": [{"Variable": "$.stop", "IsPresent": true, "Next": "End"}], "Default": "B"},
+        "B": {"Type": "Pass", "Next": "A"}, "End": {"Type": "Succeed"}}});
+    let run =
+        aisaws_engine::rehearse(&machine(&definition), json!({}), aisaws_engine::Script::default());
+    let last = run.history.last().unwrap();
+    assert_eq!(
+        (run.history.len(), &last["id"], &last["type"]),
+        (25_000, &json!(25_000), &json!("ExecutionFailed"))
+    );
+}
+
+#[tokio::test]
+async fn a_choice_without_a_match_fails_as_aws_says() {
+    let definition = json!({"StartAt": "C", "States": {
+        "C": {"Type": "Choice", "Choices": [{"Variable": "$.a", "NumericEquals": 1, "Next": "End"}]}, "End": {"Type": "Succeed"}}});
+    let cause = "An error occurred while executing the state 'C' (entered at the event id #2). Failed to transition out of the state. The state does not point to a next state.";
+    let expected =
+        Status::Failed { error: Some("States.Runtime".to_owned()), cause: Some(cause.to_owned()) };
+    assert_eq!(run(definition, json!({"a": 2}), &Scripted::echo()).await, expected);
+}
+
 #[tokio::test]
 async fn a_task_that_panics_fails_and_can_be_caught() {
     let definition = json!({"StartAt": "T", "States": {
