@@ -46,8 +46,8 @@ fn shuffled_input_gives_the_same_incidents() {
             records.rotate_left(1);
         }
         let path = folder.path().join(format!("{turn}.ndjson"));
-        let lines: String = records.iter().map(|r| format!("{r}\n")).collect();
-        std::fs::write(&path, lines).unwrap();
+        let lines: Vec<String> = records.iter().map(ToString::to_string).collect();
+        std::fs::write(&path, lines.join("\n")).unwrap();
         let store = folder.path().join(format!("{turn}.sqlite"));
         let report = json(aisaws(&store).arg("respond").arg(&path));
         assert_eq!(outcome(&report), outcome(&reference), "turn {turn}");

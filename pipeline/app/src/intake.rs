@@ -7,7 +7,7 @@ use aisaws_core::id::EventId;
 use aisaws_core::port::{DeadLetter, Detector, Disposition, Events, Recorded, StoreError, Stored};
 use aisaws_core::resource::ResourceRef;
 
-use crate::input::{Input, InputError, Item, read_records};
+use crate::input::{Input, InputError, Item, dead_letter, read_records};
 use crate::own::OwnRoles;
 
 /// Records that one commit takes.
@@ -65,7 +65,7 @@ pub enum IntakeError {
 
 impl Examiner {
     /// What is kept of an event; an event that cannot be examined becomes a dead letter.
-    fn examine(&self, event: Event) -> Result<Recorded, (Event, String)> {
+    fn examine(&self, event: Event) -> Result<Recorded, Box<(Event, String)>> {
         if self.own.caused(&event) {
             let touches = (self.touched)(&event);
             return Ok(Recorded {
@@ -80,7 +80,7 @@ impl Examiner {
                 let touches = (self.touched)(&event);
                 Ok(Recorded { event, hits, disposition: Disposition::Examined, touches })
             }
-            Err(e) => Err((event, e.to_string())),
+            Err(e) => Err(Box::new((event, e.to_string()))),
         }
     }
 }
@@ -136,19 +136,13 @@ fn read_all(
 ) -> Result<(), InputError> {
     for input in inputs {
         let mut group = Group::default();
-        let mut line_of_dead = 0_u64;
         let mut sink = |item: Item| {
             match item {
-                Item::Event(event) => match examiner.examine(*event) {
+                Item::Event(event, line) => match examiner.examine(*event) {
                     Ok(record) => group.records.push(record),
-                    Err((event, reason)) => {
-                        line_of_dead += 1;
-                        group.letters.push(DeadLetter {
-                            origin: input.name(),
-                            line: line_of_dead,
-                            reason,
-                            content: event.raw,
-                        });
+                    Err(refused) => {
+                        let (event, reason) = *refused;
+                        group.letters.push(dead_letter(&input.name(), line, reason, &event.raw));
                     }
                 },
                 Item::Dead(letter) => group.letters.push(letter),

@@ -11,6 +11,7 @@ use aisaws_core::id::{ControlId, IncidentId, RuleId};
 use aisaws_core::incident::Incident;
 use aisaws_core::port::{Account, Clock, Incidents, Orchestrator, Pending, StoreError};
 use aisaws_core::resource::ResourceRef;
+use futures::StreamExt;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -18,11 +19,13 @@ use crate::network::KnownNetworks;
 
 /// Events looked at in one go.
 const PAGE: u32 = 512;
+/// Events whose incidents are opened at a time.
+const CONCURRENT: usize = 64;
 /// How far back other hits of the same principal count.
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Opens incidents for every stored hit that has none, and starts their executions.
-/// Returns the incidents in order of their events, repeated openings included.
+/// Returns the incidents, repeated openings included, in no particular order.
 ///
 /// # Errors
 /// Where the store fails; hits not yet taken stay pending.
@@ -33,16 +36,25 @@ pub async fn open_pending(
     networks: &KnownNetworks,
     clock: &dyn Clock,
 ) -> Result<Vec<Detected>, StoreError> {
+    let open = |pending| open_one(incidents, account, orchestrator, networks, clock, pending);
     let mut opened = Vec::new();
     loop {
         let page = incidents.pending(PAGE).await?;
-        if page.is_empty() {
+        // An event without a hit cannot be taken off the list; a damaged store must not hold us.
+        if page.iter().all(|pending| pending.hits.is_empty()) {
             return Ok(opened);
         }
-        for pending in page {
-            opened.extend(
-                open_one(incidents, account, orchestrator, networks, clock, pending).await?,
-            );
+        // Events that are incidents of their own are opened side by side, so that their commits
+        // share the disk. Those that may join one incident come in order: the first one opens it.
+        let (joining, single): (Vec<_>, Vec<_>) =
+            page.into_iter().partition(|p| p.hits.iter().any(|hit| hit.window_seconds.is_some()));
+        let mut running =
+            futures::stream::iter(single.into_iter().map(open)).buffer_unordered(CONCURRENT);
+        while let Some(detected) = running.next().await {
+            opened.extend(detected?);
+        }
+        for pending in joining {
+            opened.extend(open(pending).await?);
         }
     }
 }
@@ -92,6 +104,8 @@ fn by_incident(event: &Event, hits: Vec<Hit>) -> BTreeMap<IncidentId, Vec<Hit>> 
                     &resource,
                     &seconds.to_string(),
                     &window.to_string(),
+                    // A refused call is only logged; it must not stand for those that follow.
+                    if event.has_failed() { "refused" } else { "made" },
                 ])
             }
             Some(_) | None => IncidentId::from_cause(&["event", event.id.as_str(), &resource]),
@@ -103,9 +117,12 @@ fn by_incident(event: &Event, hits: Vec<Hit>) -> BTreeMap<IncidentId, Vec<Hit>> 
 
 fn detected(id: IncidentId, event: &Event, hits: &[Hit], signals: Signals) -> Option<Detected> {
     let first = hits.first()?;
+    // A rule on probation is recorded and moves nothing where another one fired too.
+    let is_trial = hits.iter().all(|hit| hit.is_trial);
+    let counted = || hits.iter().filter(|hit| is_trial || !hit.is_trial);
     let rules: BTreeSet<RuleId> = hits.iter().map(|hit| hit.rule.clone()).collect();
     let mut controls: Vec<ControlId> = Vec::new();
-    for control in hits.iter().flat_map(|hit| &hit.controls) {
+    for control in counted().flat_map(|hit| &hit.controls) {
         if !controls.contains(control) {
             controls.push(control.clone());
         }
@@ -117,7 +134,7 @@ fn detected(id: IncidentId, event: &Event, hits: &[Hit], signals: Signals) -> Op
         time: event.time,
         rules: rules.into_iter().collect(),
         controls,
-        severity: hits.iter().map(|hit| hit.severity).max()?,
+        severity: counted().map(|hit| hit.severity).max()?,
         signals,
     })
 }
@@ -140,7 +157,7 @@ async fn signals(
     };
     let tags = match hits.first() {
         Some(hit) => tags(account, &hit.resource).await,
-        None => BTreeMap::new(),
+        None => None,
     };
     Ok(Signals {
         actor: event.actor.kind,
@@ -154,10 +171,15 @@ async fn signals(
     })
 }
 
-/// The resource's tags; none where it cannot be read now (Prepare will say so properly).
-async fn tags(account: &dyn Account, resource: &ResourceRef) -> BTreeMap<String, String> {
-    match (account.read(resource).await, aisaws_controls::resource(&resource.kind)) {
-        (Ok(state), Some(face)) if state != Value::Null => face.tags(&state).unwrap_or_default(),
-        _ => BTreeMap::new(),
+/// The resource's tags; `None` where it could not be read. What does not exist, or is of a type
+/// without a driver, has none.
+async fn tags(account: &dyn Account, resource: &ResourceRef) -> Option<BTreeMap<String, String>> {
+    let Some(face) = aisaws_controls::resource(&resource.kind) else {
+        return Some(BTreeMap::new());
+    };
+    match account.read(resource).await {
+        Ok(Value::Null) => Some(BTreeMap::new()),
+        Ok(state) => face.tags(&state).ok(),
+        Err(_) => None,
     }
 }

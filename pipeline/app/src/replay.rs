@@ -139,8 +139,8 @@ async fn outcomes(
     }
 }
 
-/// The first decision and the first plan: what rules and policy made of the event, before
-/// anybody voted or the resource changed again.
+/// The decision as it stood in the end and the first plan: what rules and policy made of the
+/// event, before the resource changed again. Votes are not among it.
 fn outcome(links: &[Link]) -> Outcome {
     let mut outcome =
         Outcome { score: None, decision: None, plan: None, patch: None, reasons: Vec::new() };

@@ -137,7 +137,7 @@ pub async fn run(incidents: &dyn Incidents, run: &Run) -> Result<Report, StoreEr
             reports.push((incident_record.detected.time, report));
         }
     }
-    reports.sort_by(|a, b| (a.0, a.1.id).cmp(&(b.0, b.1.id)));
+    reports.sort_by_key(|(time, report)| (*time, report.id));
     let reports: Vec<IncidentReport> = reports.into_iter().map(|(_, report)| report).collect();
     let totals = Totals {
         events: run.tally.events,

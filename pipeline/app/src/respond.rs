@@ -37,6 +37,9 @@ pub struct Run {
     pub tally: Tally,
     /// Incidents that events of this run belong to, by id.
     pub incidents: BTreeSet<IncidentId>,
+    /// Incidents whose execution could not go on, with the reason; they stay open and are
+    /// tried again by the next run.
+    pub interrupted: Vec<(IncidentId, String)>,
 }
 
 /// Carries out responses.
@@ -89,17 +92,24 @@ impl Responder {
         let mut running = futures::stream::iter(chains.into_values().map(|chain| async move {
             for (_, incident) in chain {
                 // Also brings a vote that was cast while no process could deliver it.
-                deliver(ports, incident).await?;
-                ports.orchestrator.drive(incident).await?;
+                let outcome = match deliver(ports, incident).await {
+                    Ok(()) => ports.orchestrator.drive(incident).await,
+                    failed => failed,
+                };
+                // Later incidents of this resource wait for the next run, others go on.
+                if let Err(e) = outcome {
+                    return Some((incident, aisaws_core::fault::chain(&e)));
+                }
             }
-            Ok::<(), StoreError>(())
+            None
         }))
         .buffer_unordered(CONCURRENT);
-        while let Some(outcome) = running.next().await {
-            outcome?;
+        let mut interrupted = Vec::new();
+        while let Some(failure) = running.next().await {
+            interrupted.extend(failure);
         }
         let ids = ports.incidents.of_events(&tally.hit_events).await?;
-        Ok(Run { tally, incidents: ids.into_iter().collect() })
+        Ok(Run { tally, incidents: ids.into_iter().collect(), interrupted })
     }
 
     /// Incidents to run, by resource and in the order of their events: what an interrupted run

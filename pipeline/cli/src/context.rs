@@ -19,6 +19,7 @@ use anyhow::Context as _;
 
 use crate::Usage;
 use crate::args::{Format, Global};
+use crate::render::terminal::TerminalChannel;
 use crate::rules;
 
 /// The configuration in force and the format of results.
@@ -121,6 +122,9 @@ impl Context {
     fn channels(&self) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
         let alert = &self.config.alert;
         let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
+        if alert.terminal {
+            channels.push(Arc::new(TerminalChannel));
+        }
         if !alert.file.as_os_str().is_empty() {
             channels.push(Arc::new(FileChannel::new(alert.file.clone())));
         }

@@ -58,7 +58,7 @@ pub(crate) fn infos(detect: &Detect) -> Vec<RuleInfo> {
             RuleInfo {
                 id: RuleId::new(meta.key()),
                 title: meta.title.clone(),
-                level: meta.level.map_or("informational", level_word).to_owned(),
+                level: meta.level.map_or("medium", level_word).to_owned(),
                 description: meta.description.clone().unwrap_or_default(),
                 resource_type: loaded.response.kind.clone(),
                 controls: loaded.response.controls.clone(),
@@ -97,8 +97,10 @@ fn read_folder(folder: &Path, files: &mut Vec<(String, String)>) -> anyhow::Resu
             continue;
         }
         let name = path.display().to_string();
-        let is_rule =
-            (name.ends_with(".yml") || name.ends_with(".yaml")) && !name.contains(".cases.");
+        let is_yaml = path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("yml") || e.eq_ignore_ascii_case("yaml"));
+        let is_rule = is_yaml && !name.contains(".cases.");
         if is_rule {
             let text = std::fs::read_to_string(&path).map_err(usage)?;
             files.push((name, text));

@@ -31,8 +31,8 @@ pub struct Signals {
     pub invoked_by: Option<String>,
     /// Distinct other rules that the same principal hit in the hour before.
     pub other_rules_by_actor: u32,
-    /// The resource's tags where they could be read.
-    pub tags: BTreeMap<String, String>,
+    /// The resource's tags; `None`: they could not be read.
+    pub tags: Option<BTreeMap<String, String>>,
     /// Every rule of this incident is on probation.
     pub is_trial: bool,
 }

@@ -92,7 +92,10 @@ impl std::fmt::Display for IncidentId {
 pub fn derive(kind: &str, parts: &[&str]) -> Uuid {
     let mut name = format!("{}:{kind}", kind.len());
     for part in parts {
-        name.push_str(&format!("|{}:{part}", part.len()));
+        name.push('|');
+        name.push_str(&part.len().to_string());
+        name.push(':');
+        name.push_str(part);
     }
     Uuid::new_v5(&NAMESPACE, name.as_bytes())
 }

@@ -14,7 +14,7 @@ use crate::port::Clock;
 pub struct Cx<'a> {
     /// The time, as far as a stage may know it.
     pub clock: &'a dyn Clock,
-    /// Names the step; a repeated attempt has the same. Writes derive their idempotency from it.
+    /// Names the attempt; one that is made again after a crash has the same, a retry another.
     pub key: &'a str,
 }
 

@@ -38,8 +38,16 @@ pub fn restrictions(policy: &Policy, detected: &Detected, recent_writes: u32) ->
     if policy.mode() < Decision::Act {
         restrict(policy.mode(), format!("the policy's mode allows {} at most", policy.mode()));
     }
-    for (max, reason) in policy.overrides_for_tags(&signals.tags) {
-        restrict(max, reason);
+    match &signals.tags {
+        Some(tags) => {
+            for (max, reason) in policy.overrides_for_tags(tags) {
+                restrict(max, reason);
+            }
+        }
+        None => restrict(
+            Decision::AskHuman,
+            "the resource's tags could not be read, and they may forbid it".to_owned(),
+        ),
     }
     let budget = policy.writes_per_resource_per_hour();
     if recent_writes >= budget {
@@ -116,7 +124,7 @@ mod tests {
                 is_unknown_network: None,
                 invoked_by: None,
                 other_rules_by_actor: 0,
-                tags: BTreeMap::new(),
+                tags: Some(BTreeMap::new()),
                 is_trial: false,
             },
         }
@@ -152,14 +160,17 @@ mod tests {
 
     #[test]
     fn the_write_budget_trips_to_a_human() {
-        assert_eq!(lowest(&detected(&[ADMIN]), 4), Decision::Act);
-        assert_eq!(lowest(&detected(&[ADMIN]), 5), Decision::AskHuman);
+        assert_eq!(lowest(&detected(&[ADMIN]), 9), Decision::Act);
+        assert_eq!(lowest(&detected(&[ADMIN]), 10), Decision::AskHuman);
     }
 
     #[test]
     fn a_tag_of_the_resource_lowers_autonomy() {
         let mut tagged = detected(&[ADMIN]);
-        tagged.signals.tags.insert("aisaws:mode".to_owned(), "observe".to_owned());
+        tagged.signals.tags =
+            Some(BTreeMap::from([("aisaws:mode".to_owned(), "observe".to_owned())]));
         assert_eq!(lowest(&tagged, 0), Decision::LogOnly);
+        tagged.signals.tags = None;
+        assert_eq!(lowest(&tagged, 0), Decision::AskHuman, "unknown tags may forbid it");
     }
 }

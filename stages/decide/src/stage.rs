@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use crate::guardrails::{limits, restrictions};
 use crate::policy::Policy;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Decides by the policy, then lets guardrails lower autonomy.
 pub struct Decide {

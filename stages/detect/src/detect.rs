@@ -7,6 +7,7 @@ use aisaws_core::event::Event;
 use aisaws_core::hit::Hit;
 use aisaws_core::id::RuleId;
 use aisaws_core::port::{DetectError, Detector};
+use aisaws_core::resource::ResourceRef;
 use aisaws_core::risk::Severity;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
@@ -147,12 +148,43 @@ impl Detect {
     }
 }
 
+/// What a hit is about whose event names no resource.
+const ACCOUNT: &str = "AWS::::Account";
+
+impl Detect {
+    /// A hit that names the account, with no control to ask: it is recorded and scored, so that
+    /// a rule that fired is never lost.
+    fn account_hit(&self, id: &RuleId, event: &Event) -> Option<Hit> {
+        let loaded = self.rules().find(|loaded| loaded.rule.meta.key() == id.as_str())?;
+        let meta = &loaded.rule.meta;
+        Some(Hit {
+            rule: id.clone(),
+            title: meta.title.clone(),
+            severity: severity(meta.level),
+            event: event.id.clone(),
+            resource: ResourceRef {
+                kind: ACCOUNT.to_owned(),
+                id: event.account.as_str().to_owned(),
+                account: event.account.clone(),
+                region: event.region.clone(),
+            },
+            controls: Vec::new(),
+            window_seconds: loaded.response.window_seconds,
+            techniques: techniques(&meta.tags),
+            is_trial: loaded.response.stage == Stage::Test,
+        })
+    }
+}
+
 impl Detector for Detect {
     fn detect(&self, event: &Event) -> Result<Vec<Hit>, DetectError> {
-        self.examine(event).map(|examined| examined.hits).map_err(|error| DetectError {
+        let examined = self.examine(event).map_err(|error| DetectError {
             event: event.id.as_str().to_owned(),
             reason: aisaws_core::fault::chain(&error),
-        })
+        })?;
+        let mut hits = examined.hits;
+        hits.extend(examined.unplaced.iter().filter_map(|id| self.account_hit(id, event)));
+        Ok(hits)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use aisaws_controls::plan;
 use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify, Fault};
 use aisaws_core::handoff::{Cleared, Remediated, Remediation, Vote};
 use aisaws_core::id::IncidentId;
-use aisaws_core::ledger::{Entry, planned};
+use aisaws_core::ledger::{Entry, Link, planned};
 use aisaws_core::port::{
     Account, AccountError, Approvals, Incidents, Snapshots, StoreError, WriteKey,
 };
@@ -88,11 +89,15 @@ impl Stage for Remediate {
         let detected = &prepared.decided.scored.detected;
         let incident = detected.incident;
         let digest = prepared.preparation.digest.clone().ok_or(RemediateError::NoPlan(incident))?;
-        self.check_clearance(&cleared, &digest).await?;
         let links = self.incidents.ledger(incident).await?;
+        self.check_clearance(&cleared, &digest, &links).await?;
         let (before, after) = planned(&links, &digest).ok_or(RemediateError::NoPlan(incident))?;
         let before = self.snapshots.load(before).await?;
         let after = self.snapshots.load(after).await?;
+        // What is applied is what was decided or approved: the plan is named by its content.
+        if plan::digest_of(&detected.resource, &before, &after) != digest {
+            return Err(RemediateError::NoPlan(incident));
+        }
         let round = prepared.preparation.round;
         let key = WriteKey { incident, digest: digest.clone(), step: format!("apply-{round}") };
         let calls = self.account.write(&detected.resource, &before, &after, &key).await?;
@@ -109,18 +114,24 @@ impl Stage for Remediate {
 }
 
 impl Remediate {
-    /// The payload alone convinces nobody: a vote must stand in the store, for this very plan.
+    /// The payload alone convinces nobody: the decision must stand in the ledger, and where a
+    /// human was asked, their vote in the store, for this very plan.
     async fn check_clearance(
         &self,
         cleared: &Cleared,
         digest: &Digest,
+        links: &[Link],
     ) -> Result<(), RemediateError> {
         let decided = &cleared.prepared.decided;
         let incident = decided.scored.detected.incident;
-        let is_cleared = match decided.verdict.decision {
-            Decision::Act => true,
-            Decision::LogOnly => false,
-            Decision::AskHuman => {
+        let recorded = links.iter().rev().find_map(|link| match &link.entry {
+            Entry::Decided { decision, .. } => Some(*decision),
+            _ => None,
+        });
+        let is_cleared = match recorded.map(|r| r.min(decided.verdict.decision)) {
+            Some(Decision::Act) => true,
+            Some(Decision::LogOnly) | None => false,
+            Some(Decision::AskHuman) => {
                 let carried = cleared
                     .ballot
                     .as_ref()

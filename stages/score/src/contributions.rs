@@ -73,7 +73,7 @@ fn sensitive_tag(weights: &Weights, signals: &Signals) -> Option<String> {
             Some((key, value)) => (key, Some(value)),
             None => (wanted.as_str(), None),
         };
-        signals.tags.iter().find_map(|(k, v)| {
+        signals.tags.iter().flatten().find_map(|(k, v)| {
             let fits = k.eq_ignore_ascii_case(key)
                 && value.is_none_or(|value| v.eq_ignore_ascii_case(value));
             fits.then(|| format!("{k}={v}"))
@@ -98,7 +98,7 @@ mod tests {
             is_unknown_network: None,
             invoked_by: None,
             other_rules_by_actor: 0,
-            tags: BTreeMap::new(),
+            tags: Some(BTreeMap::new()),
             is_trial: false,
         }
     }
@@ -124,7 +124,10 @@ mod tests {
             ("unknown network", Signals { is_unknown_network: Some(true), ..signals() }),
             (
                 "sensitive tag",
-                Signals { tags: BTreeMap::from([("PII".into(), "True".into())]), ..signals() },
+                Signals {
+                    tags: Some(BTreeMap::from([("PII".into(), "True".into())])),
+                    ..signals()
+                },
             ),
             ("chain", Signals { other_rules_by_actor: 3, ..signals() }),
         ];

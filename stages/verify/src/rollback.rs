@@ -45,6 +45,9 @@ pub enum RollBackError {
     /// The payload holds no plan.
     #[error("incident `{0}` has no plan that could be taken back")]
     NoPlan(IncidentId),
+    /// The read-back does not show what was restored.
+    #[error("the read-back does not show what was restored: {}", .0.join(", "))]
+    NotRestored(Vec<String>),
     /// The account refused.
     #[error("the repair could not be taken back")]
     Account(#[from] AccountError),
@@ -60,6 +63,7 @@ impl Classify for RollBackError {
     fn fault(&self) -> Fault {
         match self {
             Self::NoPlan(_) => Fault::BadInput,
+            Self::NotRestored(_) => Fault::NotVerified,
             Self::Account(e) => e.fault(),
             Self::Load(e) => e.fault(),
             Self::Store(e) => e.fault(),
@@ -103,6 +107,12 @@ impl Stage for RollBack {
         let back = plan::rollback(&before, &after, &now);
         let key = WriteKey { incident, digest: digest.clone(), step: format!("undo-{round}") };
         let calls = self.account.write(&detected.resource, &now, &back.target, &key).await?;
+        let read_back = self.account.read(&detected.resource).await?;
+        let not_back = plan::diff(&back.target, &read_back);
+        if !not_back.is_empty() {
+            let fields = not_back.iter().map(|field| field.path.to_string()).collect();
+            return Err(RollBackError::NotRestored(fields));
+        }
         // A plan of which nothing was written has nothing to take back, and is not said to have been.
         if was_written || !calls.is_empty() {
             let entry = Entry::RolledBack { digest, calls, left: back.left };

@@ -97,11 +97,14 @@ pub fn load(
             .map_err(|reason| ConfigError::Variable { name: "AISAWS_ALERT_WEBHOOK", reason })?;
         config.alert.webhook = value;
     }
-    if let Some(value) = variable("AISAWS_ALERT_LOGGED") {
-        config.alert.logged = value.parse().map_err(|_| ConfigError::Variable {
-            name: "AISAWS_ALERT_LOGGED",
-            reason: "write true or false".to_owned(),
-        })?;
+    for (name, setting) in [
+        ("AISAWS_ALERT_LOGGED", &mut config.alert.logged),
+        ("AISAWS_ALERT_TERMINAL", &mut config.alert.terminal),
+    ] {
+        if let Some(value) = variable(name) {
+            let reason = "write true or false".to_owned();
+            *setting = value.parse().map_err(|_| ConfigError::Variable { name, reason })?;
+        }
     }
     Ok(config)
 }

@@ -84,6 +84,8 @@ pub struct Decide {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alert {
+    /// Print to standard error.
+    pub terminal: bool,
     /// JSON-lines file; empty: none.
     pub file: PathBuf,
     /// http(s) address; empty: none.

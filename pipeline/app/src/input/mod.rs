@@ -5,4 +5,5 @@ mod records;
 mod unwrap;
 
 pub use files::{Input, InputError, expand};
+pub(crate) use records::dead_letter;
 pub use records::{Item, read_records};

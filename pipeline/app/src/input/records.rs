@@ -19,8 +19,8 @@ const MAX_BYTES: usize = 1 << 30;
 /// One record, or what could not be read as one.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
-    /// An event.
-    Event(Box<Event>),
+    /// An event and the line it stands in (or begins), from 1.
+    Event(Box<Event>, u64),
     /// Not an event, with file, line and reason.
     Dead(DeadLetter),
 }
@@ -50,7 +50,8 @@ pub fn read_records(
     let second_line_starts_anew = !buffer.trim_ascii_start().starts_with(b"[")
         && reader.fill_buf().is_ok_and(|rest| matches!(rest.first(), Some(b'{') | None));
     if !stands_for_itself(&buffer) && !second_line_starts_anew {
-        return read_document(reader.as_mut(), buffer, &place, sink, progress);
+        read_document(reader.as_mut(), buffer, &place, sink, progress);
+        return Ok(());
     }
     loop {
         progress(buffer.len());
@@ -78,17 +79,18 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn dead(&self, reason: String, content: &str) -> Item {
-        let mut end = content.len().min(KEPT_BYTES);
-        while !content.is_char_boundary(end) {
-            end -= 1;
-        }
-        Item::Dead(DeadLetter {
-            origin: self.origin.to_owned(),
-            line: self.line,
-            reason,
-            content: content.get(..end).unwrap_or_default().to_owned(),
-        })
+        Item::Dead(dead_letter(self.origin, self.line, reason, content))
     }
+}
+
+/// A record that could not be read, its content cut to what is kept.
+pub(crate) fn dead_letter(origin: &str, line: u64, reason: String, content: &str) -> DeadLetter {
+    let mut end = content.len().min(KEPT_BYTES);
+    while !content.is_char_boundary(end) {
+        end -= 1;
+    }
+    let content = content.get(..end).unwrap_or_default().to_owned();
+    DeadLetter { origin: origin.to_owned(), line, reason, content }
 }
 
 fn lossy(bytes: &[u8]) -> String {
@@ -143,7 +145,7 @@ fn line(bytes: &[u8], place: &Place<'_>, sink: &mut dyn FnMut(Item) -> bool) -> 
     if text.starts_with('{')
         && let Ok(event) = cloudtrail::parse(text)
     {
-        return sink(Item::Event(Box::new(event)));
+        return sink(Item::Event(Box::new(event), place.line));
     }
     for piece in split(text) {
         let goes_on = match piece {
@@ -165,7 +167,7 @@ fn read_document(
     start: &Place<'_>,
     sink: &mut dyn FnMut(Item) -> bool,
     progress: &mut dyn FnMut(usize),
-) -> Result<(), InputError> {
+) {
     let mut torn = None;
     loop {
         match read_line(reader, &mut bytes) {
@@ -200,13 +202,12 @@ fn read_document(
             }
         };
         if !goes_on {
-            return Ok(());
+            return;
         }
     }
     if let Some(reason) = torn {
         sink(place.dead(reason, ""));
     }
-    Ok(())
 }
 
 /// A wrapper whose `Records` do not stand first.
@@ -219,7 +220,7 @@ struct Wrapper<'a> {
 /// One JSON object: a record, an envelope around one, or a wrapper of many.
 fn object(text: &str, place: &Place<'_>, sink: &mut dyn FnMut(Item) -> bool, depth: u8) -> bool {
     let malformed = match cloudtrail::parse(text) {
-        Ok(event) => return sink(Item::Event(Box::new(event))),
+        Ok(event) => return sink(Item::Event(Box::new(event), place.line)),
         Err(malformed) => malformed,
     };
     if depth > 1 || !matches!(malformed, Malformed::Missing(_)) {
@@ -239,7 +240,7 @@ fn object(text: &str, place: &Place<'_>, sink: &mut dyn FnMut(Item) -> bool, dep
             {
                 event.account = account;
             }
-            sink(Item::Event(Box::new(event)))
+            sink(Item::Event(Box::new(event), place.line))
         }
         Err(e) => {
             let reason = format!("envelope of type `{kind}` holds no CloudTrail record: {e}");
@@ -274,7 +275,7 @@ mod tests {
         let (mut ids, mut dead) = (Vec::new(), Vec::new());
         let mut sink = |item| {
             match item {
-                Item::Event(event) => ids.push(event.id.to_string()),
+                Item::Event(event, _) => ids.push(event.id.to_string()),
                 Item::Dead(letter) => dead.push((letter.line, letter.reason)),
             }
             true

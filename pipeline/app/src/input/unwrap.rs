@@ -169,7 +169,7 @@ mod tests {
         split(text)
             .into_iter()
             .filter_map(|p| match p {
-                Piece::Object(span) => Some(&text[span]),
+                Piece::Object(span) => text.get(span),
                 Piece::Broken(..) => None,
             })
             .collect()

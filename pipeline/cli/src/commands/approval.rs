@@ -142,7 +142,7 @@ async fn show_plan(ports: &Ports, id: IncidentId, digest: &Digest) -> anyhow::Re
     Ok(())
 }
 
-/// Asks at the terminal; without one the vote must be confirmed by `--yes`.
+/// Asks at the terminal. Where there is none, the command with the incident's id is the answer.
 fn confirmed(vote: Vote) -> anyhow::Result<bool> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {

@@ -31,6 +31,7 @@ pub(crate) async fn run(mut context: Context) -> anyhow::Result<Ended> {
     if context.config.network.known.is_empty() {
         context.config.network.known = vec![NETWORK.parse()?];
     }
+    context.config.alert.terminal = true;
     let store = std::path::absolute(context.store_path()?)?;
     context.config.store.path.clone_from(&store);
     let scenario = scenario_file(&store)?;

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use aisaws_app::input::{Input, expand};
 use aisaws_app::report::{self, Report};
 use aisaws_app::watch::Observer;
+use aisaws_core::risk::Decision;
+use aisaws_core::status::Status;
 use aisaws_embedded::Embedded;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Ended;
 use crate::args::Format;
 use crate::context::Context;
-use crate::output::{bold, json, line, note};
+use crate::output::{bold, data, json, line, note};
 use crate::render::incident::{decision_word, status_word};
 use crate::render::table::table;
 
@@ -45,6 +47,12 @@ pub(crate) async fn respond(
         .lock(|| note("another process is responding on this store; waiting for it"))
         .await?;
     let run = responder.respond(tally).await?;
+    for (incident, reason) in &run.interrupted {
+        note(&format!(
+            "incident {incident} could not go on and is tried again by the next run: {}",
+            data(reason)
+        ));
+    }
     Ok(report::run(embedded.ports().incidents.as_ref(), &run).await?)
 }
 
@@ -87,7 +95,7 @@ pub(crate) fn print(report: &Report) {
     }
     let totals = &report.totals;
     line("");
-    let row = |name: &str, count: u64| line(&format!("  {name:<24} {count:>8}"));
+    let row = |name: &str, count: u64| line(&format!("  {name:<25} {count:>8}"));
     line(&bold("totals"));
     row("events read", totals.events);
     row("  duplicates", totals.duplicates);
@@ -95,22 +103,16 @@ pub(crate) fn print(report: &Report) {
     row("dead letters", totals.dead_letters);
     row("hits", totals.hits);
     row("incidents", totals.incidents.total);
-    for decision in [
-        aisaws_core::risk::Decision::Act,
-        aisaws_core::risk::Decision::AskHuman,
-        aisaws_core::risk::Decision::LogOnly,
-    ] {
+    for decision in [Decision::Act, Decision::AskHuman, Decision::LogOnly] {
         let count = totals.incidents.by_decision.get(&decision.to_string()).copied().unwrap_or(0);
-        line(&format!("    decided {:<14} {count:>8}", decision_word(decision)));
+        let space = " ".repeat(15_usize.saturating_sub(decision.to_string().len()));
+        line(&format!("    decided {}{space} {count:>8}", decision_word(decision)));
     }
-    for status in aisaws_core::status::Status::ALL {
+    for status in Status::ALL {
         let count = totals.incidents.by_status.get(status.as_str()).copied().unwrap_or(0);
         if count > 0 {
-            line(&format!(
-                "    {} {count:>width$}",
-                status_word(status),
-                width = 30 - status.as_str().len()
-            ));
+            let space = " ".repeat(23_usize.saturating_sub(status.as_str().len()));
+            line(&format!("    {}{space} {count:>8}", status_word(status)));
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
             }))?,
             Format::Text => match broken.first() {
                 None => {
-                    output::line(&format!("the ledger holds: {chains} chains, {links_seen} links"))
+                    output::line(&format!("the ledger holds: {chains} chains, {links_seen} links"));
                 }
                 Some(first) => {
                     output::line(&format!(

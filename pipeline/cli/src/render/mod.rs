@@ -3,3 +3,4 @@
 pub(crate) mod incident;
 pub(crate) mod live;
 pub(crate) mod table;
+pub(crate) mod terminal;

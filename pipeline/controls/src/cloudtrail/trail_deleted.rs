@@ -16,7 +16,7 @@ static META: Meta = Meta {
     title: "Trail was deleted",
     resource_type: "AWS::CloudTrail::Trail",
     severity: Severity::Critical,
-    max_autonomy: Decision::Act,
+    max_autonomy: Decision::AskHuman,
     what: "A detection on a trail that does not exist, although a clean state of it is known.",
     why: "Without its trail an account is blind. If it was the only one, no further event \
           reaches this system either.",
@@ -27,6 +27,8 @@ static META: Meta = Meta {
          event that tells it may be the last one.",
         "Without a clean state that was seen before and tells the bucket for the log files, \
          there is nothing to create it from; it is reported as gone.",
+        "Whoever may delete a trail may point it at a bucket of theirs first, and the last state \
+         seen is what is restored: a human is asked to look at the bucket.",
         "Insight selectors are not restored.",
         "The bucket for the log files must still exist and let CloudTrail write.",
     ],

@@ -174,7 +174,7 @@ fn plan(
 ) -> Plan {
     let forward = patch(before, &diff(before, &after));
     let inverse = patch(&after, &diff(&after, before));
-    let digest = Digest::of(&json!({"resource": resource, "patch": forward}));
+    let digest = digest(resource, &forward);
     Plan {
         resource: resource.clone(),
         controls,
@@ -185,4 +185,14 @@ fn plan(
         inverse,
         digest,
     }
+}
+
+/// The name of the plan that leads from one state of the resource to the other: SHA-256 of the
+/// canonical JSON of resource and patch.
+pub fn digest_of(resource: &ResourceRef, before: &Value, after: &Value) -> Digest {
+    digest(resource, &patch(before, &diff(before, after)))
+}
+
+fn digest(resource: &ResourceRef, patch: &Patch) -> Digest {
+    Digest::of(&json!({"resource": resource, "patch": patch}))
 }

@@ -125,7 +125,7 @@ impl Scene {
                 is_unknown_network: None,
                 invoked_by: None,
                 other_rules_by_actor: 2,
-                tags: BTreeMap::from([("it's".to_owned(), HOSTILE.join("|"))]),
+                tags: Some(BTreeMap::from([("it's".to_owned(), HOSTILE.join("|"))])),
                 is_trial: false,
             },
         }

@@ -155,6 +155,19 @@ fn page(
     Ok(events)
 }
 
+/// Events that changed the resource, in order of time then id.
+pub(crate) fn touching(
+    db: &Connection,
+    resource: &ResourceRef,
+) -> Result<Vec<Event>, rusqlite::Error> {
+    db.prepare_cached(
+        "select e.id, e.raw from touch t join event e on e.seq = t.seq \
+         where t.resource = ?1 order by t.time, e.id, e.seq",
+    )?
+    .query_map([resource.key()], |row| event(row, 0))?
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,17 +211,4 @@ mod tests {
         let plan = plan(&sql, values);
         assert!(plan.contains("event_by_fold"), "{plan}");
     }
-}
-
-/// Events that changed the resource, in order of time then id.
-pub(crate) fn touching(
-    db: &Connection,
-    resource: &ResourceRef,
-) -> Result<Vec<Event>, rusqlite::Error> {
-    db.prepare_cached(
-        "select e.id, e.raw from touch t join event e on e.seq = t.seq \
-         where t.resource = ?1 order by t.time, e.id, e.seq",
-    )?
-    .query_map([resource.key()], |row| event(row, 0))?
-    .collect()
 }

@@ -24,13 +24,20 @@ impl Snapshots for Store {
 
     async fn load(&self, digest: &Digest) -> Result<Value, StoreError> {
         let wanted = digest.clone();
-        self.read("read a state", move |db| {
-            db.prepare_cached("select content from state where digest = ?1")?
-                .query_row([wanted.as_str()], |row| json(row, 0))
-                .optional()
-        })
-        .await?
-        .ok_or_else(|| StoreError::NotFound { what: "state", id: digest.to_string() })
+        let state: Value = self
+            .read("read a state", move |db| {
+                db.prepare_cached("select content from state where digest = ?1")?
+                    .query_row([wanted.as_str()], |row| json(row, 0))
+                    .optional()
+            })
+            .await?
+            .ok_or_else(|| StoreError::NotFound { what: "state", id: digest.to_string() })?;
+        // A state is named by its content: one that was changed is not the one meant.
+        if Digest::of(&state) == *digest {
+            Ok(state)
+        } else {
+            Err(StoreError::NotFound { what: "unchanged state", id: digest.to_string() })
+        }
     }
 
     async fn baseline(

@@ -87,13 +87,19 @@ pub(super) fn fold(
             let state = written(&write, folded.present());
             folded.push(state);
         }
-        let aspect = aspect(&event.name).to_owned();
         match face.project(resource, folded.present(), &event) {
             Ok(state) => {
-                untold.remove(&aspect);
+                if state.is_null() {
+                    untold.clear();
+                } else if let Some(replaced) = replaced(&event.name) {
+                    untold.remove(replaced);
+                }
                 folded.push(state);
             }
-            Err(e) => drop(untold.insert(aspect, e)),
+            Err(e) => {
+                let about = replaced(&event.name).unwrap_or(&event.name);
+                drop(untold.insert(about.to_owned(), e));
+            }
         }
         folded.position = position;
     }
@@ -108,13 +114,11 @@ pub(super) fn fold(
     })
 }
 
-/// What a call changes, by its name: a later call about the same thing makes good one whose
-/// parameters did not tell (`PutBucketPolicy` and `DeleteBucketPolicy` are about one).
-fn aspect(name: &str) -> &str {
-    ["Put", "Delete", "Create", "Update", "Start", "Stop"]
-        .iter()
-        .find_map(|verb| name.strip_prefix(verb))
-        .unwrap_or(name)
+/// What a call sets as a whole, by its name: a later one about the same thing makes good one
+/// whose parameters did not tell (`PutBucketPolicy` and `DeleteBucketPolicy` are about one).
+/// Calls that add to what is there, or change parts of it, set nothing as a whole.
+fn replaced(name: &str) -> Option<&str> {
+    name.strip_prefix("Put").or_else(|| name.strip_prefix("Delete"))
 }
 
 /// The state after a write of ours. An event that arrived late may have changed what stood

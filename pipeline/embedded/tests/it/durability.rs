@@ -59,7 +59,7 @@ pub(crate) fn incident(name: &str) -> Incident {
         is_unknown_network: None,
         invoked_by: None,
         other_rules_by_actor: 0,
-        tags: BTreeMap::new(),
+        tags: Some(BTreeMap::new()),
         is_trial: false,
     };
     Incident {
