@@ -11,9 +11,9 @@ use crate::input::{Input, InputError, Item, dead_letter, read_records};
 use crate::own::OwnRoles;
 
 /// Records that one commit takes.
-const GROUP: usize = 512;
+const GROUP: usize = 2048;
 /// Groups that may wait for the store while the next is examined.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
 
 /// What Detect needs to examine an event before it is kept.
 pub struct Examiner {

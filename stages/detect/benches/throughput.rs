@@ -3,6 +3,8 @@
 //! Reads the corpus beside the workspace, as the tests do. Run with
 //! `cargo bench -p aisaws-detect --bench throughput`.
 
+#![allow(clippy::disallowed_methods, reason = "only the library is kept from files and clocks")]
+
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{Read as _, Write};

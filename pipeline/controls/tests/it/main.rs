@@ -1,5 +1,6 @@
 //! The laws of controls and plans over generated states, and the known pitfalls by name.
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

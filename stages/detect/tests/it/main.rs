@@ -3,6 +3,8 @@
 //! They are read from `../shared` beside the workspace and are no part of it; where they are
 //! absent, a test says so on standard error and passes.
 
+#![allow(clippy::disallowed_methods, reason = "only the library is kept from files and clocks")]
+
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
