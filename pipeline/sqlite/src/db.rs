@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
+
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::writer::Writer;
@@ -87,6 +89,9 @@ struct Shared {
     path: PathBuf,
     writer: Writer,
     readers: Mutex<Vec<Connection>>,
+    /// As many readers at a time as connections are kept: a connection that is opened for one
+    /// query costs more than the query.
+    slots: Semaphore,
 }
 
 impl Db {
@@ -125,6 +130,7 @@ impl Db {
             path: path.to_owned(),
             writer: Writer::start(connection),
             readers: Mutex::new(Vec::new()),
+            slots: Semaphore::new(POOLED_READERS),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -155,6 +161,7 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     {
+        let _slot = self.shared.slots.acquire().await.map_err(|_| DbError::Closed)?;
         let shared = Arc::clone(&self.shared);
         tokio::task::spawn_blocking(move || shared.with_reader(query))
             .await
