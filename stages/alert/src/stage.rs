@@ -84,7 +84,9 @@ impl Stage for Alert {
         }
         links = self.incidents.ledger(incident).await?;
         let status = conclusion(links.iter().map(|link| &link.entry));
-        if status != Status::Logged || self.tells_logged {
+        // An attempt that died between telling and closing told everyone already.
+        let is_told = links.iter().any(|link| link.key == "alerted");
+        if !is_told && (status != Status::Logged || self.tells_logged) {
             let message = compose(&story, status, &links);
             let mut channels = Vec::new();
             for channel in &self.channels {

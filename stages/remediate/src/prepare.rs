@@ -7,7 +7,7 @@ use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify, Fault};
 use aisaws_core::handoff::{Decided, Found, Limit, Preparation, Prepared};
 use aisaws_core::id::{ControlId, IncidentId};
-use aisaws_core::ledger::{Entry, Link};
+use aisaws_core::ledger::{Appended, Entry, Link};
 use aisaws_core::port::{Account, AccountError, Incidents, Snapshots, StoreError};
 use aisaws_core::stage::{Cx, Stage};
 use async_trait::async_trait;
@@ -122,10 +122,18 @@ impl Stage for Prepare {
                 (entry, Found::Convicted, Some(plan.digest))
             }
         };
-        let convicting = convicting(&entry);
-        self.incidents.append(incident, &key, entry, cx.clock.now()).await?;
-        self.lower(cx, &mut decided, &convicting, round).await?;
-        Ok(Prepared { decided, preparation: Preparation { found, digest, round } })
+        let mut preparation = Preparation { found, digest, round };
+        let mut convicting = convicting(&entry);
+        let appended = self.incidents.append(incident, &key, entry, cx.clock.now()).await?;
+        if appended == Appended::Already {
+            // The same step ran at once and was quicker; it may have read another state.
+            let links = self.incidents.ledger(incident).await?;
+            if let Some(earlier) = recorded(&links, &key) {
+                (preparation, convicting) = earlier;
+            }
+        }
+        self.lower(cx, &mut decided, &convicting, preparation.round).await?;
+        Ok(Prepared { decided, preparation })
     }
 }
 

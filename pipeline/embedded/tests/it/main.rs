@@ -5,4 +5,6 @@ mod conformance;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod stages;
+#[cfg(test)]
 mod tampering;

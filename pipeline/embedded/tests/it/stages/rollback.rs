@@ -1,0 +1,146 @@
+//! RollBack: takes back what was written, and says no more than that.
+
+use std::sync::Arc;
+
+use aisaws_core::fault::{Classify as _, Fault};
+use aisaws_core::ledger::Entry;
+use aisaws_core::risk::Decision;
+use aisaws_core::stage::Stage as _;
+use aisaws_verify::RollBack;
+use serde_json::{Value, json};
+
+use super::account::Writing;
+use super::world::{World, failure, public, repaired, undo, with};
+
+fn roll_back(world: &World) -> RollBack {
+    let store = Arc::new(world.store.clone());
+    RollBack::new(world.account.clone(), store.clone(), store)
+}
+
+fn is_rolled_back(entry: &Entry) -> bool {
+    matches!(entry, Entry::RolledBack { .. })
+}
+
+/// What others changed meanwhile, as the ledger lists it.
+async fn left(world: &World) -> Vec<String> {
+    let entries = world.entries().await;
+    let Some(Entry::RolledBack { left, .. }) = entries.last() else {
+        panic!("nothing was taken back: {entries:?}");
+    };
+    left.clone()
+}
+
+#[tokio::test]
+async fn what_the_plan_wrote_is_restored() {
+    let world = World::new(public()).await;
+    let prepared = world.remediated().await.prepared;
+    roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
+    assert_eq!((world.account.state(), left(&world).await), (public(), Vec::new()));
+}
+
+#[tokio::test]
+async fn the_ledger_says_why_it_did_not_hold() {
+    let world = World::new(public()).await;
+    let prepared = world.remediated().await.prepared;
+    world.account.set(with(repaired(), "Tags", json!({ "owner": "ann" })));
+    roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
+    let entries = world.entries().await;
+    let unverified = entries.iter().find_map(|entry| match entry {
+        Entry::Verified { holds: false, problems, .. } => Some(problems.clone()),
+        _ => None,
+    });
+    assert_eq!(unverified, Some(vec!["`/Tags/owner` changed, which was not planned".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_write_that_stopped_half_way_is_restored_too() {
+    let world = World::new(public()).await;
+    let prepared = world.prepared(Decision::Act).await;
+    world.account.let_writing(Writing::FailsHalfWay(Fault::Permanent));
+    world.remediate().run(world.cx("r"), prepared.clone().into()).await.unwrap_err();
+    assert_ne!(world.account.state(), public());
+    world.account.let_writing(Writing::Works);
+    roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
+    assert_eq!((world.account.state(), world.count(is_rolled_back).await), (public(), 1));
+}
+
+#[tokio::test]
+async fn fields_outside_the_plan_stay_as_others_wrote_them() {
+    let world = World::new(public()).await;
+    let prepared = world.remediated().await.prepared;
+    let tags = json!({ "owner": "ann" });
+    world.account.set(with(repaired(), "Tags", tags.clone()));
+    roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
+    assert_eq!(world.account.state(), with(public(), "Tags", tags));
+}
+
+#[tokio::test]
+async fn planned_fields_that_others_changed_since_are_left_and_listed() {
+    let world = World::new(public()).await;
+    let prepared = world.remediated().await.prepared;
+    let block = "PublicAccessBlockConfiguration";
+    world.account.set(with(repaired(), block, Value::Null));
+    roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
+    assert_eq!(world.account.state(), with(public(), block, Value::Null));
+    let left = left(&world).await;
+    assert!(!left.is_empty() && left.iter().all(|field| field.contains(block)), "{left:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_said_to_be_taken_back_where_nothing_was_written() {
+    let world = World::new(public()).await;
+    let prepared = world.prepared(Decision::Act).await;
+    let entries = world.entries().await;
+    roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
+    assert_eq!((world.entries().await, world.account.writes()), (entries, 0));
+}
+
+#[tokio::test]
+async fn what_the_read_back_does_not_show_is_not_taken_back() {
+    let world = World::new(public()).await;
+    let prepared = world.remediated().await.prepared;
+    world.account.let_writing(Writing::IsLost);
+    let error = roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::NotVerified);
+    assert_eq!(world.count(is_rolled_back).await, 0);
+}
+
+#[tokio::test]
+async fn a_read_back_that_shows_it_later_is_enough() {
+    let world = World::new(public()).await;
+    let prepared = world.remediated().await.prepared;
+    world.account.will_read([repaired(), repaired()]);
+    roll_back(&world).run(world.cx("u"), undo(prepared.clone())).await.unwrap_err();
+    roll_back(&world).run(world.cx("u2"), undo(prepared)).await.unwrap();
+    assert_eq!((world.account.state(), world.count(is_rolled_back).await), (public(), 1));
+}
+
+#[tokio::test]
+async fn a_repeated_attempt_writes_and_records_once() {
+    let world = World::new(public()).await;
+    let prepared = world.remediated().await.prepared;
+    let one = roll_back(&world).run(world.cx("u"), undo(prepared.clone())).await.unwrap();
+    let entries = world.entries().await;
+    let two = roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
+    // One write to repair, one to take back.
+    assert_eq!((one, world.entries().await, world.account.writes()), (two, entries, 2));
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_account_leaves_the_ledger_without_a_roll_back() {
+    for fault in [Fault::Transient, Fault::AccessDenied, Fault::Permanent] {
+        let world = World::new(public()).await;
+        let prepared = world.remediated().await.prepared;
+        world.account.let_writing(Writing::Fails(fault));
+        let error = roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap_err();
+        assert_eq!((error.fault(), world.count(is_rolled_back).await), (fault, 0));
+    }
+}
+
+#[tokio::test]
+async fn the_story_keeps_the_failure_that_made_it_necessary() {
+    let world = World::new(public()).await;
+    let prepared = world.remediated().await.prepared;
+    let story = roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
+    assert_eq!(story.failure, Some(failure()));
+}
