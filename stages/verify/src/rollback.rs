@@ -89,15 +89,23 @@ impl Stage for RollBack {
             load::states(self.snapshots.as_ref(), &links, incident, &digest).await?;
         let now = self.account.read(&detected.resource).await?;
         let was_written = links.iter().any(|link| link.key == format!("remediated:{round}"));
+        let problems = load::problems(
+            self.snapshots.as_ref(),
+            &detected.resource,
+            &detected.controls,
+            (&before, &after),
+            &now,
+        )
+        .await?;
+        let mut story = Story::from(undo.prepared.clone());
+        story.ballot = undo.ballot;
+        story.failure = Some(undo.failure);
+        // What stands is what was wanted, whoever wrote it: taking it back would open the wound
+        // again. The incident still ends with the failure that led here.
+        if problems.is_empty() {
+            return Ok(story);
+        }
         if was_written {
-            let problems = load::problems(
-                self.snapshots.as_ref(),
-                &detected.resource,
-                &detected.controls,
-                (&before, &after),
-                &now,
-            )
-            .await?;
             let entry =
                 Entry::Verified { holds: false, reads: 1, problems, state: Digest::of(&now) };
             self.incidents
@@ -120,9 +128,6 @@ impl Stage for RollBack {
                 .append(incident, &format!("rolledback:{round}"), entry, cx.clock.now())
                 .await?;
         }
-        let mut story = Story::from(undo.prepared);
-        story.ballot = undo.ballot;
-        story.failure = Some(undo.failure);
         Ok(story)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aisaws_core::fault::{Classify as _, Fault};
+use aisaws_core::handoff::Prepared;
 use aisaws_core::ledger::Entry;
 use aisaws_core::risk::Decision;
 use aisaws_core::stage::Stage as _;
@@ -30,12 +31,38 @@ async fn left(world: &World) -> Vec<String> {
     left.clone()
 }
 
-#[tokio::test]
-async fn what_the_plan_wrote_is_restored() {
+fn tagged(state: Value) -> Value {
+    with(state, "Tags", json!({ "owner": "ann" }))
+}
+
+/// A repair that was written, and something besides it that nobody planned.
+async fn disturbed() -> (World, Prepared) {
     let world = World::new(public()).await;
     let prepared = world.remediated().await.prepared;
+    world.account.set(tagged(repaired()));
+    (world, prepared)
+}
+
+#[tokio::test]
+async fn what_the_plan_wrote_is_restored() {
+    let (world, prepared) = disturbed().await;
     roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
-    assert_eq!((world.account.state(), left(&world).await), (public(), Vec::new()));
+    assert_eq!((world.account.state(), left(&world).await), (tagged(public()), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_repair_that_stands_is_left_alone_whoever_made_it() {
+    let world = World::new(public()).await;
+    let ours = world.remediated().await.prepared;
+    let entries = world.entries().await;
+    roll_back(&world).run(world.cx("u"), undo(ours)).await.unwrap();
+    assert_eq!((world.account.state(), world.entries().await), (repaired(), entries));
+
+    let world = World::new(public()).await;
+    let refused = world.prepared(Decision::Act).await;
+    world.account.set(repaired());
+    roll_back(&world).run(world.cx("u"), undo(refused)).await.unwrap();
+    assert_eq!((world.account.state(), world.count(is_rolled_back).await), (repaired(), 0));
 }
 
 #[tokio::test]
@@ -97,8 +124,7 @@ async fn nothing_is_said_to_be_taken_back_where_nothing_was_written() {
 
 #[tokio::test]
 async fn what_the_read_back_does_not_show_is_not_taken_back() {
-    let world = World::new(public()).await;
-    let prepared = world.remediated().await.prepared;
+    let (world, prepared) = disturbed().await;
     world.account.let_writing(Writing::IsLost);
     let error = roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap_err();
     assert_eq!(error.fault(), Fault::NotVerified);
@@ -107,18 +133,16 @@ async fn what_the_read_back_does_not_show_is_not_taken_back() {
 
 #[tokio::test]
 async fn a_read_back_that_shows_it_later_is_enough() {
-    let world = World::new(public()).await;
-    let prepared = world.remediated().await.prepared;
-    world.account.will_read([repaired(), repaired()]);
+    let (world, prepared) = disturbed().await;
+    world.account.will_read([tagged(repaired()), tagged(repaired())]);
     roll_back(&world).run(world.cx("u"), undo(prepared.clone())).await.unwrap_err();
     roll_back(&world).run(world.cx("u2"), undo(prepared)).await.unwrap();
-    assert_eq!((world.account.state(), world.count(is_rolled_back).await), (public(), 1));
+    assert_eq!((world.account.state(), world.count(is_rolled_back).await), (tagged(public()), 1));
 }
 
 #[tokio::test]
 async fn a_repeated_attempt_writes_and_records_once() {
-    let world = World::new(public()).await;
-    let prepared = world.remediated().await.prepared;
+    let (world, prepared) = disturbed().await;
     let one = roll_back(&world).run(world.cx("u"), undo(prepared.clone())).await.unwrap();
     let entries = world.entries().await;
     let two = roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
@@ -129,8 +153,7 @@ async fn a_repeated_attempt_writes_and_records_once() {
 #[tokio::test]
 async fn a_refusal_of_the_account_leaves_the_ledger_without_a_roll_back() {
     for fault in [Fault::Transient, Fault::AccessDenied, Fault::Permanent] {
-        let world = World::new(public()).await;
-        let prepared = world.remediated().await.prepared;
+        let (world, prepared) = disturbed().await;
         world.account.let_writing(Writing::Fails(fault));
         let error = roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap_err();
         assert_eq!((error.fault(), world.count(is_rolled_back).await), (fault, 0));
