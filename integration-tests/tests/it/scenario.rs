@@ -180,6 +180,38 @@ fn a_changed_ledger_is_named() {
 }
 
 #[test]
+fn what_stands_beside_the_ledger_is_compared_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = demo_events(folder.path());
+    let tampering = [
+        ("a removed record", "delete from incident where rowid = 1"),
+        ("a renamed record", "update incident set id = id || 'x' where rowid = 1"),
+        ("a changed record", "update incident set detected = replace(detected, 'acme', 'evil')"),
+        ("a changed snapshot", "update state set content = '{}'"),
+        ("a removed link", "delete from ledger where seq = 1"),
+    ];
+    for (turn, (name, sql)) in tampering.into_iter().enumerate() {
+        let store = folder.path().join(format!("{turn}.sqlite"));
+        run(aisaws(&store).arg("respond").arg(&events));
+        let db = rusqlite::Connection::open(&store).unwrap();
+        let triggers: Vec<String> = db
+            .prepare("select name from sqlite_master where type = 'trigger'")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        for trigger in triggers {
+            db.execute_batch(&format!("drop trigger {trigger}")).unwrap();
+        }
+        assert!(db.execute(sql, []).unwrap() > 0, "{name}");
+        drop(db);
+        let output = run(aisaws(&store).args(["store", "verify"]));
+        assert_eq!(output.status.code(), Some(1), "{name}: {}", text(&output.stdout));
+    }
+}
+
+#[test]
 fn bad_usage_is_two_and_says_what_to_try() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("s.sqlite");
@@ -216,4 +248,79 @@ fn malformed_records_are_kept_and_never_stop_the_run() {
         .collect::<Result<_, _>>()
         .unwrap();
     assert_eq!(kept.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3]);
+}
+
+/// A record of an ordinary role in the scenario's account, with the given parameters.
+fn record(id: &str, time: &str, service: &str, name: &str, rest: &str) -> String {
+    format!(
+        r#"{{"eventVersion":"1.09","eventID":"{id}","eventTime":"2026-03-01T{time}Z","eventName":"{name}","eventSource":"{service}.amazonaws.com","awsRegion":"us-east-1","recipientAccountId":"111122223333","sourceIPAddress":"192.0.2.10","userIdentity":{{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/ops/bob","accountId":"111122223333"}},{rest}}}"#
+    )
+}
+
+fn respond_to(records: &[String]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.ndjson");
+    std::fs::write(&input, records.join("\n")).unwrap();
+    json(aisaws(&folder.path().join("s.sqlite")).arg("respond").arg(&input))
+}
+
+#[test]
+fn what_the_event_does_not_tell_is_not_called_clean() {
+    // A policy padded beyond 100 KB is cut from the record; only the ARN is left.
+    let report = respond_to(&[record(
+        "e-1",
+        "10:00:00",
+        "s3",
+        "PutBucketPolicy",
+        r#""requestParameters":{"omitted":true,"reason":"requestParameters too large"},"resources":[{"type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::acme-padded"}]"#,
+    )]);
+    let incident = incident(&report, "acme-padded");
+    assert_eq!(incident["status"], "failed", "{incident:#}");
+    assert_eq!(incident["verified"], false);
+}
+
+#[test]
+fn a_revocation_that_cannot_be_placed_does_not_hide_an_open_port() {
+    let report = respond_to(&[
+        record(
+            "e-1",
+            "10:00:00",
+            "ec2",
+            "RevokeSecurityGroupIngress",
+            r#""requestParameters":{"groupId":"sg-0123456789abcdef0","securityGroupRuleIds":{"items":[{"securityGroupRuleId":"sgr-0a"}]}},"responseElements":{"_return":true}"#,
+        ),
+        record(
+            "e-2",
+            "10:01:00",
+            "ec2",
+            "AuthorizeSecurityGroupIngress",
+            r#""requestParameters":{"groupId":"sg-0123456789abcdef0","ipProtocol":"tcp","fromPort":22,"toPort":22,"cidrIp":"0.0.0.0/0","ipPermissions":{}},"responseElements":{"_return":true}"#,
+        ),
+    ]);
+    assert_eq!(incident(&report, "sg-0123456789abcdef0")["status"], "remediated", "{report:#}");
+}
+
+#[test]
+fn a_question_nobody_answered_in_time_ends_in_those_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    let policy = folder.path().join("policy.toml");
+    let shipped = include_str!("../../../stages/decide/policy.toml");
+    std::fs::write(&policy, shipped.replace("timeout_seconds = 86400", "timeout_seconds = 1"))
+        .unwrap();
+    let program = || {
+        let mut command = aisaws(&store);
+        command.env("AISAWS_DECIDE_POLICY", &policy);
+        command
+    };
+    run(program().arg("respond").arg(demo_events(folder.path())));
+    let id = json(program().args(["approval", "list"]))[0]["incident"].as_str().unwrap().to_owned();
+    let before = crate::program::writes(&store);
+    // The question lapses by the machine's clock.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let grant = run(program().args(["approval", "grant", &id, "--yes"]));
+    assert_eq!(grant.status.code(), Some(1), "{}", text(&grant.stdout));
+    let shown = json(program().args(["incident", "show", &id]));
+    assert_eq!(shown["incident"]["status"], "expired");
+    assert_eq!(crate::program::writes(&store), before);
 }

@@ -52,7 +52,9 @@ pub async fn vote(
             ports.incidents.append(incident, &format!("voted:{digest}"), entry, now).await?;
             deliver(ports, incident).await?;
         }
-        Cast::TooLate | Cast::OtherPlan | Cast::NotAsked | Cast::Lapsed => {}
+        // Its time is over: the execution hears of that now, and the incident ends as expired.
+        Cast::Lapsed => ports.orchestrator.drive(incident).await?,
+        Cast::TooLate | Cast::OtherPlan | Cast::NotAsked => {}
     }
     Ok(cast)
 }

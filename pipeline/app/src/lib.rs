@@ -4,6 +4,7 @@
 //! It knows ports only. Start reading at [`respond::Responder`].
 
 pub mod approve;
+pub mod audit;
 pub mod config;
 pub mod input;
 pub mod intake;

@@ -200,8 +200,10 @@ pub(crate) enum Listing {
 pub(crate) enum Store {
     /// Every ledger entry, one JSON object a line
     Export,
-    /// Check the hash chain of every incident
+    /// Check the hash chain of every incident, its record, and the states it names
     Verify,
+    /// Records that could not be read, with file, line and reason
+    DeadLetters,
 }
 
 #[derive(Debug, Subcommand)]

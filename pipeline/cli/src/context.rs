@@ -22,6 +22,9 @@ use crate::args::{Format, Global};
 use crate::render::terminal::TerminalChannel;
 use crate::rules;
 
+/// Characters of an incident's id that name it, at least: what tables show.
+const SHORTEST: usize = 8;
+
 /// The configuration in force and the format of results.
 pub(crate) struct Context {
     pub(crate) config: Config,
@@ -160,7 +163,7 @@ pub(crate) async fn find_incident(
         let page = incidents.list(after, 256).await?;
         let Some(last) = page.last() else { break };
         after = Some((last.detected.time, last.detected.incident));
-        let begins = |id: &IncidentId| !text.is_empty() && id.to_string().starts_with(text);
+        let begins = |id: &IncidentId| text.len() >= SHORTEST && id.to_string().starts_with(text);
         found.extend(page.iter().map(|i| i.detected.incident).filter(begins));
     }
     match found.as_slice() {

@@ -44,7 +44,10 @@ pub fn run() -> ExitCode {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Attention) => ExitCode::from(1),
         Err(e) => {
-            output::note(&format!("error: {}", output::data(&chain(&e))));
+            for (i, line) in chain(&e).lines().enumerate() {
+                let head = if i == 0 { "error: " } else { "       " };
+                output::note(&format!("{head}{}", output::data(line)));
+            }
             ExitCode::from(if is_usage(&e) { 2 } else { 3 })
         }
     }

@@ -15,6 +15,8 @@ use crate::resource::ProjectError;
 pub(crate) struct Record {
     pub(crate) request: Value,
     pub(crate) response: Value,
+    /// ARNs in the record's `resources`.
+    pub(crate) arns: Vec<String>,
 }
 
 impl Record {
@@ -25,13 +27,20 @@ impl Record {
             request: Value,
             #[serde(default, rename = "responseElements")]
             response: Value,
+            #[serde(default)]
+            resources: Value,
         }
         // A record that was parsed into an event is JSON; anything else says nothing.
         let parts: Option<Parts> = serde_json::from_str(&event.raw).ok();
-        parts.map_or(Self { request: Value::Null, response: Value::Null }, |parts| Self {
-            request: parts.request,
-            response: parts.response,
-        })
+        let Some(parts) = parts else {
+            return Self { request: Value::Null, response: Value::Null, arns: Vec::new() };
+        };
+        let arn = |entry: &Value| {
+            let arn = entry.get("ARN").or_else(|| entry.get("arn"))?;
+            arn.as_str().map(str::to_owned)
+        };
+        let arns = parts.resources.as_array().into_iter().flatten().filter_map(arn).collect();
+        Self { request: parts.request, response: parts.response, arns }
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn invoke<S: Stage>(stage: &S, cx: Cx<'_>, input: Value) -> Result<Val
 
 /// The names of stages in the order a typed chain runs them.
 ///
-/// A chain is built with [`first`] and [`Chain::then`]; a stage that does not take what the
+/// A chain is built with [`Chain::first`] and [`Chain::then`]; a stage that does not take what the
 /// one before hands on does not compile:
 ///
 /// ```compile_fail

@@ -114,7 +114,11 @@ pub fn proven<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Status {
 /// How the entries say the incident ends: the word that `Closed` records.
 pub fn conclusion<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Status {
     let mut status = Status::Failed;
+    let mut wrote = false;
     for entry in entries {
+        if let Entry::Remediated { calls, .. } = entry {
+            wrote = !calls.is_empty();
+        }
         status = match entry {
             Entry::Closed { status } => return *status,
             Entry::Decided { decision: crate::risk::Decision::LogOnly, .. } => Status::Logged,
@@ -122,6 +126,8 @@ pub fn conclusion<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Status {
             Entry::FoundGone => Status::Gone,
             Entry::Voted { vote: Vote::Deny, .. } => Status::Denied,
             Entry::Expired { .. } => Status::Expired,
+            // Somebody else had repaired it before the plan was applied: no call was needed.
+            Entry::Verified { holds: true, .. } if !wrote => Status::AlreadyClean,
             Entry::Verified { holds: true, .. } => Status::Remediated,
             Entry::RolledBack { .. } => Status::RolledBack,
             // What was taken back stays taken back, whatever made it necessary.
@@ -147,7 +153,7 @@ pub fn is_verified<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> bool {
     let mut held = false;
     for entry in entries {
         match entry {
-            Entry::Remediated { .. } => (wrote, held) = (true, false),
+            Entry::Remediated { calls, .. } => (wrote, held) = (!calls.is_empty(), false),
             Entry::Verified { holds, .. } => held = wrote && *holds,
             Entry::RolledBack { .. } => held = false,
             Entry::Opened { .. }
@@ -165,4 +171,39 @@ pub fn is_verified<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> bool {
         }
     }
     held
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canonical::Digest;
+    use crate::ledger::Call;
+    use serde_json::Value;
+
+    fn digest() -> Digest {
+        Digest::of(&Value::Null)
+    }
+
+    fn remediated(calls: usize) -> Entry {
+        let call = Call { action: "s3:PutBucketAcl".to_owned(), parameters: Value::Null };
+        Entry::Remediated { digest: digest(), calls: vec![call; calls] }
+    }
+
+    fn verified(holds: bool) -> Entry {
+        Entry::Verified { holds, reads: 2, problems: Vec::new(), state: digest() }
+    }
+
+    #[test]
+    fn a_repair_needs_a_call_and_a_read_back_that_held() {
+        let rows = [
+            (vec![remediated(1), verified(true)], Status::Remediated, true),
+            (vec![remediated(0), verified(true)], Status::AlreadyClean, false),
+            (vec![remediated(1)], Status::Failed, false),
+            (vec![remediated(1), verified(false)], Status::Failed, false),
+        ];
+        for (entries, status, is_proven) in rows {
+            assert_eq!(conclusion(&entries), status, "{entries:?}");
+            assert_eq!(is_verified(&entries), is_proven, "{entries:?}");
+        }
+    }
 }

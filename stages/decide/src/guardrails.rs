@@ -130,8 +130,11 @@ mod tests {
         }
     }
 
+    const OBSERVE: &str =
+        "\n[[override]]\ntag = \"aisaws:mode=observe\"\nmax = \"log_only\"\nreason = \"asked\"\n";
+
     fn lowest(detected: &Detected, writes: u32) -> Decision {
-        let policy = Policy::parse(crate::DEFAULT).unwrap();
+        let policy = Policy::parse(&format!("{}{OBSERVE}", crate::DEFAULT)).unwrap();
         restrictions(&policy, detected, writes).iter().map(|r| r.max).min().unwrap_or(Decision::Act)
     }
 

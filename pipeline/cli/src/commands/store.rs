@@ -1,60 +1,72 @@
-//! `aisaws store`: the ledger as a whole.
+//! `aisaws store`: the ledger as a whole, and what could not be read.
 
-use aisaws_core::ledger::verify_chain;
+use aisaws_app::audit::audit;
+use aisaws_embedded::Embedded;
 use serde_json::json;
 
 use crate::Ended;
 use crate::args::{Format, Store as Command};
 use crate::context::Context;
 use crate::output;
+use crate::render::table::table;
+
+/// Dead letters listed at most.
+const LETTERS: u32 = 10_000;
 
 pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<Ended> {
     let embedded = context.open_existing()?;
-    let incidents = embedded.ports().incidents.as_ref();
-    let (mut chains, mut links_seen) = (0_u64, 0_u64);
-    let mut broken = Vec::new();
-    let mut after = None;
-    loop {
-        let page = incidents.list(after, 256).await?;
-        let Some(last) = page.last() else { break };
-        after = Some((last.detected.time, last.detected.incident));
-        for incident in &page {
-            let id = incident.detected.incident;
-            match command {
-                Command::Export => {
-                    for link in incidents.ledger(id).await? {
-                        output::line(&serde_json::to_string(&link)?);
-                    }
-                }
-                Command::Verify => {
-                    let (links, head) = incidents.raw_ledger(id).await?;
-                    chains += 1;
-                    links_seen += links.len() as u64;
-                    if let Err(e) = verify_chain(id, &links, head.as_ref()) {
-                        broken.push(e.to_string());
-                    }
-                }
-            }
+    match command {
+        Command::Export => export(&embedded).await,
+        Command::Verify => verify(context, &embedded).await,
+        Command::DeadLetters => dead_letters(context, &embedded).await,
+    }
+}
+
+async fn export(embedded: &Embedded) -> anyhow::Result<Ended> {
+    let (ids, _) = embedded.store().audited_ids().await?;
+    for id in ids {
+        for link in embedded.ports().incidents.ledger(id).await? {
+            output::line(&serde_json::to_string(&link)?);
         }
     }
-    if let Command::Verify = command {
-        match context.format {
-            Format::Json => output::json(&json!({
-                "holds": broken.is_empty(), "chains": chains, "links": links_seen,
-                "first_broken": broken.first(), "broken": broken,
-            }))?,
-            Format::Text => match broken.first() {
-                None => {
-                    output::line(&format!("the ledger holds: {chains} chains, {links_seen} links"));
-                }
-                Some(first) => {
-                    output::line(&format!(
-                        "the ledger is broken in {} of {chains} chains; first: {first}",
-                        broken.len()
-                    ));
-                }
-            },
+    Ok(Ended::Done)
+}
+
+async fn verify(context: &Context, embedded: &Embedded) -> anyhow::Result<Ended> {
+    let ports = embedded.ports();
+    let (ids, strange) = embedded.store().audited_ids().await?;
+    let mut found = audit(ports.incidents.as_ref(), ports.snapshots.as_ref(), &ids).await?;
+    found.broken.extend(strange.iter().map(|text| format!("`{text}` is no incident's id")));
+    let first = found.broken.first();
+    match context.format {
+        Format::Json => output::json(&json!({
+            "holds": first.is_none(), "chains": found.chains, "links": found.links,
+            "first_broken": first, "broken": found.broken,
+        }))?,
+        Format::Text => match first {
+            None => output::line(&format!(
+                "the ledger holds: {} chains, {} links",
+                found.chains, found.links
+            )),
+            Some(first) => output::line(&format!(
+                "the ledger is broken in {} places; first: {}",
+                found.broken.len(),
+                output::data(first)
+            )),
+        },
+    }
+    Ok(if first.is_none() { Ended::Done } else { Ended::Attention })
+}
+
+async fn dead_letters(context: &Context, embedded: &Embedded) -> anyhow::Result<Ended> {
+    let letters = embedded.ports().events.dead_letters(LETTERS).await?;
+    match context.format {
+        Format::Json => output::json(&letters)?,
+        Format::Text if letters.is_empty() => output::line("there are no dead letters"),
+        Format::Text => {
+            let rows = letters.into_iter().map(|l| [l.origin, l.line.to_string(), l.reason]);
+            output::line(&table(["file", "line", "reason"], rows));
         }
     }
-    Ok(if broken.is_empty() { Ended::Done } else { Ended::Attention })
+    Ok(Ended::Done)
 }

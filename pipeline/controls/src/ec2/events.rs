@@ -148,7 +148,7 @@ fn apply(
     record: &Record,
     event: &Event,
 ) -> Result<(), ProjectError> {
-    let Record { request, response } = record;
+    let Record { request, response, .. } = record;
     match change {
         Change::Delete => {}
         Change::Create => {

@@ -78,7 +78,7 @@ impl Resource for Buckets {
         if event.has_failed() || change(event).is_none() {
             return Vec::new();
         }
-        let name = params::text_at(&Record::of(event).request, &["bucketName"]);
+        let name = bucket_name(&Record::of(event));
         name.map(|name| params::here(event, Bucket::TYPE, name)).into_iter().collect()
     }
 
@@ -94,7 +94,7 @@ impl Resource for Buckets {
     ) -> Result<Option<Bucket>, ProjectError> {
         let Some(change) = change(event) else { return Ok(state) };
         let record = Record::of(event);
-        if params::text_at(&record.request, &["bucketName"]).as_ref() != Some(&resource.id) {
+        if bucket_name(&record).as_ref() != Some(&resource.id) {
             return Ok(state);
         }
         if let Change::Delete = change {
@@ -285,5 +285,14 @@ fn logging(status: &Value) -> Option<Logging> {
             .cloned()
             .map(Document),
         target_grants: grants.unwrap_or_default(),
+    })
+}
+
+/// The bucket a record is about. Parameters that were cut because they were too large leave only
+/// the ARN in `resources`.
+fn bucket_name(record: &Record) -> Option<String> {
+    params::text_at(&record.request, &["bucketName"]).or_else(|| {
+        let bucket = |arn: &String| arn.split_once(":::").map(|(_, name)| name.to_owned());
+        record.arns.iter().filter_map(bucket).find(|name| !name.is_empty() && !name.contains('/'))
     })
 }

@@ -1,7 +1,9 @@
 //! The handle, and how the database's errors become the ports' errors.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use aisaws_core::id::IncidentId;
 use aisaws_core::port::StoreError;
 use aisaws_sqlite::{Db, DbError};
 use rusqlite::{Connection, Transaction};
@@ -35,6 +37,29 @@ impl Store {
     /// The database below, for others who keep their tables in the same file.
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// Ids of all incidents that a record or a ledger entry names, one without the other too.
+    /// Ids that are none are given as text.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub async fn audited_ids(&self) -> Result<(BTreeSet<IncidentId>, Vec<String>), StoreError> {
+        let texts = self
+            .read("list incidents", |db| {
+                db.prepare("select id from incident union select incident from ledger")?
+                    .query_map([], |row| row.get::<_, String>(0))?
+                    .collect::<Result<Vec<_>, _>>()
+            })
+            .await?;
+        let (mut ids, mut strange) = (BTreeSet::new(), Vec::new());
+        for text in texts {
+            match IncidentId::parse(&text) {
+                Ok(id) => drop(ids.insert(id)),
+                Err(_) => strange.push(text),
+            }
+        }
+        Ok((ids, strange))
     }
 
     pub(crate) async fn write<T, F>(&self, action: &'static str, job: F) -> Result<T, StoreError>

@@ -39,7 +39,11 @@ fn prepared() -> Entry {
 }
 
 fn written() -> Entry {
-    Entry::Remediated { digest: digest(), calls: Vec::new() }
+    let call = aisaws_core::ledger::Call {
+        action: "s3:PutBucketAcl".to_owned(),
+        parameters: serde_json::Value::Null,
+    };
+    Entry::Remediated { digest: digest(), calls: vec![call] }
 }
 
 fn verified(holds: bool) -> Entry {
