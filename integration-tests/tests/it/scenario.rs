@@ -280,6 +280,24 @@ fn what_the_event_does_not_tell_is_not_called_clean() {
 }
 
 #[test]
+fn a_refused_attempt_that_names_no_resource_is_recorded_about_the_account() {
+    let report = respond_to(&[record(
+        "e-1",
+        "10:00:00",
+        "iam",
+        "CreateAccessKey",
+        r#""errorCode":"AccessDenied","requestParameters":{"userName":"alice"},"responseElements":null"#,
+    )]);
+    let incident = incident(&report, "111122223333");
+    assert_eq!(incident["resource"]["type"], "AWS::::Account");
+    assert_eq!(
+        (&incident["decision"], &incident["status"]),
+        (&"log_only".into(), &"logged".into())
+    );
+    assert!(incident["score"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
 fn a_revocation_that_cannot_be_placed_does_not_hide_an_open_port() {
     let report = respond_to(&[
         record(
