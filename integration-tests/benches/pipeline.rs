@@ -99,8 +99,7 @@ fn best(mut run: impl FnMut() -> Duration) -> Duration {
     (0..RUNS).map(|_| run()).min().unwrap()
 }
 
-/// CPU time that `work` takes on this thread's process, from `/proc/self/schedstat`-like clocks;
-/// single-threaded work only, so the wall clock of an undisturbed run is its bound.
+/// CPU time of this thread that `work` takes.
 fn cpu(work: impl FnOnce()) -> Duration {
     let before = own_cpu();
     work();
@@ -108,14 +107,15 @@ fn cpu(work: impl FnOnce()) -> Duration {
 }
 
 fn own_cpu() -> Duration {
-    // Nanoseconds on CPU of this process' main thread, which runs the whole benchmark.
+    // The kernel's count, in nanoseconds.
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
 }
 
-/// Runs the program to its end; its CPU time (all threads) and peak memory in KiB.
+/// Runs the program to its end; its CPU time (all threads) and peak memory in KiB, as the kernel
+/// counts them. Both are sampled every half millisecond, so what comes after the last sample of
+/// a thread is missing.
 fn child_cpu(args: &[&str]) -> (Duration, u64) {
-    // GNU time is not everywhere; the shell's `times` and the kernel's high-water mark are.
     let mut child = Command::new(PROGRAM)
         .args(args)
         .stdout(Stdio::null())
