@@ -61,7 +61,7 @@ impl Control for VersioningSuspended {
     }
 
     fn check(&self, bucket: &Bucket, _cause: &Cause<'_, Bucket>) -> Option<Finding> {
-        is_suspended(bucket).then(|| META.finding("versioning is `Suspended`, it was `Enabled`"))
+        is_suspended(bucket).then(|| META.finding("versioning is `Suspended`"))
     }
 
     fn fix(&self, bucket: &Bucket, _cause: &Cause<'_, Bucket>) -> Result<Bucket, Refusal> {
