@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aisaws_core::event::Event;
+use aisaws_core::event::{Event, Standing};
 use aisaws_core::handoff::{Detected, Signals};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{ControlId, IncidentId, RuleId};
@@ -46,8 +46,9 @@ pub async fn open_pending(
         }
         // Events that are incidents of their own are opened side by side, so that their commits
         // share the disk. Those that may join one incident come in order: the first one opens it.
-        let (joining, single): (Vec<_>, Vec<_>) =
-            page.into_iter().partition(|p| p.hits.iter().any(|hit| hit.window_seconds.is_some()));
+        let (joining, single): (Vec<_>, Vec<_>) = page.into_iter().partition(|p| {
+            p.event.cause.is_some() || p.hits.iter().any(|hit| hit.window_seconds.is_some())
+        });
         let mut running =
             futures::stream::iter(single.into_iter().map(open)).buffer_unordered(CONCURRENT);
         while let Some(detected) = running.next().await {
@@ -89,8 +90,10 @@ async fn open_one(
     Ok(opened)
 }
 
-/// Groups an event's hits by the incident they belong to: one per resource, except for rules
-/// with a window, whose hits on one resource within it are one incident.
+/// Groups an event's hits by the incident they belong to: one per resource and what the event
+/// tells of, so that updates and copies of a finding, and the copies of a call that several
+/// accounts saw, are one. For rules with a window, hits on one resource within it are one
+/// incident.
 fn by_incident(event: &Event, hits: Vec<Hit>) -> BTreeMap<IncidentId, Vec<Hit>> {
     let mut groups: BTreeMap<IncidentId, Vec<Hit>> = BTreeMap::new();
     for hit in hits {
@@ -108,7 +111,12 @@ fn by_incident(event: &Event, hits: Vec<Hit>) -> BTreeMap<IncidentId, Vec<Hit>> 
                     if event.has_failed() { "refused" } else { "made" },
                 ])
             }
-            Some(_) | None => IncidentId::from_cause(&["event", event.id.as_str(), &resource]),
+            Some(_) | None => match &event.cause {
+                Some(cause) => {
+                    IncidentId::from_cause(&["cause", &event.source.to_string(), cause, &resource])
+                }
+                None => IncidentId::from_cause(&["event", event.id.as_str(), &resource]),
+            },
         };
         groups.entry(id).or_default().push(hit);
     }
@@ -168,6 +176,7 @@ async fn signals(
         other_rules_by_actor,
         tags,
         is_trial: hits.iter().all(|hit| hit.is_trial),
+        is_sample: event.stands(Standing::Sample),
     })
 }
 

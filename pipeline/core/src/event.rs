@@ -4,13 +4,78 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, EventId, Region};
+use crate::resource::ResourceRef;
+use crate::risk::Severity;
 
-/// Where an event came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Where an event came from, by whatever road.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
-    /// AWS CloudTrail, by whatever road it came.
+    /// AWS CloudTrail: API calls.
     CloudTrail,
+    /// Amazon GuardDuty: findings.
+    GuardDuty,
+    /// AWS Config: changes of compliance with a rule.
+    Config,
+    /// AWS Security Hub: findings in ASFF or OCSF.
+    SecurityHub,
+    /// IAM Access Analyzer: findings.
+    AccessAnalyzer,
+    /// Our own scans of what is configured.
+    Posture,
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: [Self; 6] = [
+        Self::CloudTrail,
+        Self::GuardDuty,
+        Self::Config,
+        Self::SecurityHub,
+        Self::AccessAnalyzer,
+        Self::Posture,
+    ];
+
+    /// Product and service by which a Sigma `logsource` names it.
+    pub fn logsource(self) -> (&'static str, &'static str) {
+        match self {
+            Self::CloudTrail => ("aws", "cloudtrail"),
+            Self::GuardDuty => ("aws", "guardduty"),
+            Self::Config => ("aws", "config"),
+            Self::SecurityHub => ("aws", "securityhub"),
+            Self::AccessAnalyzer => ("aws", "accessanalyzer"),
+            Self::Posture => ("aisaws", "posture"),
+        }
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.logsource().1)
+    }
+}
+
+/// How a finding stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It says that something is wrong now.
+    Open,
+    /// It was made up to try things out. It opens an incident that is never acted upon.
+    Sample,
+    /// It is archived, resolved, suppressed or passed: recorded, and no rule is asked.
+    Closed,
+}
+
+/// What a service says of something it found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// How bad the service thinks it is.
+    pub severity: Severity,
+    /// How it stands.
+    pub standing: Standing,
+    /// The resources it names, as far as their types are known; each once, sorted.
+    pub resources: Vec<ResourceRef>,
 }
 
 /// Who made the call (CloudTrail `userIdentity.type`).
@@ -85,9 +150,14 @@ pub struct Event {
     pub source: Source,
     /// When it happened (the source's clock).
     pub time: Timestamp,
-    /// The service called (`eventSource`, `s3.amazonaws.com`).
+    /// What this event tells of, where others may tell of the same: CloudTrail's
+    /// `sharedEventID` of one call seen by several accounts, the id of a finding that is
+    /// updated. Incidents are counted by it; `None`: the event stands for itself.
+    pub cause: Option<String>,
+    /// The service called (`eventSource`, `s3.amazonaws.com`), or the one that found something
+    /// (`aws.guardduty`).
     pub service: String,
-    /// The call (`eventName`).
+    /// The call (`eventName`), or what was found (a finding's type, a rule's or control's name).
     pub name: String,
     /// The account it happened in (`recipientAccountId`, else the caller's).
     pub account: AccountId,
@@ -99,7 +169,9 @@ pub struct Event {
     pub source_address: Option<String>,
     /// The error code of a call that failed, top-level or nested; `None`: the call succeeded.
     pub error_code: Option<String>,
-    /// The record as it came, one JSON object (CloudTrail's own shape, without envelope).
+    /// What was found, where the event is a finding and no call.
+    pub report: Option<Report>,
+    /// The record as it came, one JSON object in its source's own shape, without envelope.
     pub raw: String,
 }
 
@@ -107,5 +179,10 @@ impl Event {
     /// Whether the call was refused or failed, so that it changed nothing.
     pub fn has_failed(&self) -> bool {
         self.error_code.is_some()
+    }
+
+    /// Whether it is a finding of that standing.
+    pub fn stands(&self, standing: Standing) -> bool {
+        self.report.as_ref().is_some_and(|report| report.standing == standing)
     }
 }

@@ -35,6 +35,9 @@ pub struct Signals {
     pub tags: Option<BTreeMap<String, String>>,
     /// Every rule of this incident is on probation.
     pub is_trial: bool,
+    /// The event is a finding that was made up to try things out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_sample: bool,
 }
 
 /// Detect's hand-off: one incident, where to look and what for.

@@ -28,6 +28,9 @@ pub fn restrictions(policy: &Policy, detected: &Detected, recent_writes: u32) ->
     if signals.is_trial {
         restrict(Decision::LogOnly, "the rules that fired are on probation".to_owned());
     }
+    if signals.is_sample {
+        restrict(Decision::LogOnly, "the finding is a sample".to_owned());
+    }
     if detected.controls.is_empty() {
         restrict(Decision::LogOnly, "no control answers these rules".to_owned());
     }
@@ -126,6 +129,7 @@ mod tests {
                 other_rules_by_actor: 0,
                 tags: Some(BTreeMap::new()),
                 is_trial: false,
+                is_sample: false,
             },
         }
     }
@@ -151,12 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_call_a_trial_and_an_unanswered_rule_are_only_logged() {
+    fn a_refused_call_a_trial_a_sample_and_an_unanswered_rule_are_only_logged() {
         let mut refused = detected(&[ADMIN]);
         refused.signals.error_code = Some("AccessDenied".to_owned());
         let mut trial = detected(&[ADMIN]);
         trial.signals.is_trial = true;
-        for case in [refused, trial, detected(&[]), detected(&["no.such-control"])] {
+        let mut sample = detected(&[ADMIN]);
+        sample.signals.is_sample = true;
+        for case in [refused, trial, sample, detected(&[]), detected(&["no.such-control"])] {
             assert_eq!(lowest(&case, 0), Decision::LogOnly, "{case:?}");
         }
     }

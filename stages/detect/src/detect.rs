@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use aisaws_core::event::Event;
+use aisaws_core::event::{Event, Source, Standing};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::RuleId;
 use aisaws_core::port::{DetectError, Detector};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::builtin;
 use crate::response::{Response, Stage};
 use crate::sigma::{
-    Document, Extra, Level, NotEvaluated, Problem, Rule, RuleError, RuleSet, ScanError, parse,
+    Document, Extra, Level, Logs, NotEvaluated, Problem, Rule, RuleError, ScanError, parse,
 };
 
 /// What is reported about the source address in the field `aisaws.source_network`.
@@ -24,7 +24,7 @@ const SOURCE_NETWORK: &str = "source_network";
 /// The Detect stage: rules, what their hits are about, and the networks that are known.
 #[derive(Debug)]
 pub struct Detect {
-    rules: RuleSet,
+    rules: Logs,
     responses: BTreeMap<String, Response>,
     known_networks: Vec<IpNet>,
 }
@@ -77,7 +77,7 @@ impl Detect {
                 Err(error) => errors.push(error),
             }
         }
-        let (rules, duplicates) = RuleSet::new(documents);
+        let (rules, duplicates) = Logs::new(documents);
         errors.extend(duplicates);
         (Self { rules, responses, known_networks }, errors)
     }
@@ -105,14 +105,28 @@ impl Detect {
         self.rules.not_evaluated()
     }
 
-    /// Everything the rules say about the event.
+    /// Everything the rules of the event's log say about it; nothing of a closed finding.
     ///
     /// # Errors
     /// Where the event's text is no JSON object.
     pub fn examine(&self, event: &Event) -> Result<Examined, ScanError> {
-        let extra = self.extra(event);
-        let fired = self.rules.matching_named(&event.name, &event.service, &event.raw, &extra)?;
         let mut examined = Examined::default();
+        let Some(rules) = self.rules.of(event.source).filter(|_| !event.stands(Standing::Closed))
+        else {
+            return Ok(examined);
+        };
+        let extra = self.extra(event);
+        let fired = match event.source {
+            Source::CloudTrail => {
+                rules.matching_named(&event.name, &event.service, &event.raw, &extra)?
+            }
+            // Findings have no `eventName` to file rules under, and are few.
+            Source::GuardDuty
+            | Source::Config
+            | Source::SecurityHub
+            | Source::AccessAnalyzer
+            | Source::Posture => rules.matching(&event.raw, &extra)?,
+        };
         for rule in fired {
             let Some(response) = self.responses.get(rule.meta.key()) else { continue };
             let resources = response.resources(event)?;

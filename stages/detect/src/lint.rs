@@ -1,7 +1,7 @@
 //! What a rule file lacks or does oddly, beyond what makes it unusable.
 
 use crate::response::{Response, SECTION};
-use crate::sigma::{Document, Place, Rule, parse};
+use crate::sigma::{Document, Place, Rule, parse, sources};
 
 /// Whether a remark makes the file unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,8 +95,8 @@ fn lint_rule(rule: &Rule, remarks: &mut Vec<Remark>) {
         "the rule has no tag of an ATT&CK technique",
     );
     lacks(
-        meta.logsource.covers("aws", "cloudtrail"),
-        "the rule is for another log than CloudTrail and is not evaluated",
+        !sources(&meta.logsource).is_empty(),
+        "the rule is for a log that is not read here and is not evaluated",
     );
     for name in rule.unused_selections() {
         lacks(false, &format!("the search identifier `{name}` is in no condition"));

@@ -100,6 +100,7 @@ mod tests {
             other_rules_by_actor: 0,
             tags: Some(BTreeMap::new()),
             is_trial: false,
+            is_sample: false,
         }
     }
 

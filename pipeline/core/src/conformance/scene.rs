@@ -127,6 +127,7 @@ impl Scene {
                 other_rules_by_actor: 2,
                 tags: Some(BTreeMap::from([("it's".to_owned(), HOSTILE.join("|"))])),
                 is_trial: false,
+                is_sample: false,
             },
         }
     }

@@ -47,6 +47,8 @@ struct Record<'a> {
     account: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "sourceIPAddress")]
     address: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "sharedEventID")]
+    shared: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "errorCode")]
     error_code: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "userIdentity")]
@@ -116,6 +118,7 @@ pub fn parse(raw: &str) -> Result<Event, Malformed> {
         id,
         source: Source::CloudTrail,
         time,
+        cause: present(record.shared),
         service,
         name,
         account: AccountId::new(account.unwrap_or_else(|| "unknown".to_owned())),
@@ -130,6 +133,7 @@ pub fn parse(raw: &str) -> Result<Event, Malformed> {
         },
         source_address: present(record.address),
         error_code,
+        report: None,
         raw: raw.to_owned(),
     })
 }

@@ -1,7 +1,7 @@
 //! Values of the domain to and from columns.
 
 use aisaws_core::canonical::Digest;
-use aisaws_core::event::Event;
+use aisaws_core::event::{Event, Source};
 use aisaws_core::id::{EventId, IncidentId};
 use aisaws_core::source::cloudtrail;
 use jiff::Timestamp;
@@ -11,8 +11,17 @@ use serde::Serialize;
 use serde::de::value::Error as PlainError;
 use serde::de::{Deserialize as _, DeserializeOwned, IntoDeserializer as _};
 
-/// Number of the only source so far.
-pub(super) const CLOUDTRAIL: i64 = 0;
+/// A source as the store knows it. Numbers are never given anew.
+pub(super) fn source_number(source: Source) -> i64 {
+    match source {
+        Source::CloudTrail => 0,
+        Source::GuardDuty => 1,
+        Source::Config => 2,
+        Source::SecurityHub => 3,
+        Source::AccessAnalyzer => 4,
+        Source::Posture => 5,
+    }
+}
 
 /// A time as the store sorts it: nanoseconds since 1970, what lies beyond cut to the range.
 pub(crate) fn nanos(time: Timestamp) -> i64 {

@@ -4,12 +4,12 @@
 //! compared as text first, since a second delivery is nearly always the same bytes.
 
 use aisaws_core::canonical::{self, Digest};
-use aisaws_core::event::{Event, Source};
+use aisaws_core::event::Event;
 use aisaws_core::port::{Disposition, Recorded, Stored};
 use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 
-use super::column::{CLOUDTRAIL, fold, nanos, to_json};
+use super::column::{fold, nanos, source_number, to_json};
 
 /// The statements of one batch, prepared once a connection.
 struct Statements<'t> {
@@ -114,9 +114,7 @@ impl Statements<'_> {
         variant: &str,
         disposition: Disposition,
     ) -> Result<(), rusqlite::Error> {
-        let source = match event.source {
-            Source::CloudTrail => CLOUDTRAIL,
-        };
+        let source = source_number(event.source);
         let disposition = match disposition {
             Disposition::Examined => 0,
             Disposition::Own => 1,

@@ -61,6 +61,7 @@ pub(crate) fn incident(name: &str) -> Incident {
         other_rules_by_actor: 0,
         tags: Some(BTreeMap::new()),
         is_trial: false,
+        is_sample: false,
     };
     Incident {
         detected: Detected {

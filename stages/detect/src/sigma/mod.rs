@@ -1,7 +1,7 @@
 //! Sigma rules, from YAML text to a verdict on one event.
 //!
 //! Knows the Sigma specification v2.1 and JSON; knows nothing of AWS resources, controls or
-//! incidents. Start at [`RuleSet`] for use, at `compile` for how a rule becomes a matcher.
+//! incidents. Start at [`Logs`] and [`RuleSet`] for use, at `compile` for how a rule becomes a matcher.
 //!
 //! # Semantics where the specification leaves room
 //! - A list in the event matches when any member does; an empty list is an empty field (`null`).
@@ -19,6 +19,7 @@ mod encode;
 mod error;
 mod field;
 mod index;
+mod logs;
 mod matcher;
 mod modifier;
 mod number;
@@ -35,5 +36,7 @@ pub use correlation::{Correlation, CorrelationKind};
 pub use document::{Custom, Document, Level, Logsource, Meta, Rule, parse};
 pub use error::{Place, Problem, RuleError};
 pub use field::Path;
+pub use logs::Logs;
+pub(crate) use logs::sources;
 pub use ruleset::{Extra, NotEvaluated, RuleSet, Why};
 pub use scan::{Head, ScanError};

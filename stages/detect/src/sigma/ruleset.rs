@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::correlation::CorrelationKind;
-use super::document::{Document, Logsource, Rule};
+use super::document::{Document, Logsource, Meta, Rule};
 use super::error::{Place, Problem, RuleError};
 use super::index::{demanded, members, needs};
 use super::prefilter::{Clue, Prefilter, required};
@@ -38,7 +38,7 @@ pub enum Why {
     Correlation(CorrelationKind),
     /// A filter for other rules.
     Filter,
-    /// Written for another log than CloudTrail.
+    /// Written for a log that is not read here.
     Logsource(Logsource),
 }
 
@@ -55,12 +55,18 @@ pub struct NotEvaluated {
     pub why: Why,
 }
 
+impl NotEvaluated {
+    pub(super) fn new(meta: Meta, place: Place, why: Why) -> Self {
+        Self { key: meta.key().to_owned(), title: meta.title, place, why }
+    }
+}
+
 impl fmt::Display for NotEvaluated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match &self.why {
             Why::Correlation(_) => "is a correlation rule, which this stage does not evaluate",
             Why::Filter => "is a filter, which this stage does not apply",
-            Why::Logsource(_) => "is for another log than CloudTrail",
+            Why::Logsource(_) => "is for a log that is not read here",
         };
         write!(f, "{}: `{}` {what}", self.place, self.title)
     }
@@ -76,7 +82,7 @@ struct Entry {
     members: Option<BTreeSet<String>>,
 }
 
-/// Rules over CloudTrail events.
+/// Rules over the events of one log.
 #[derive(Debug)]
 pub struct RuleSet {
     /// Sorted by key, so that hits come in that order.
@@ -91,29 +97,25 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// Files the rules among these documents; a second rule of one id is an error.
+    /// Files the rules among these documents, whatever log they are written for; a second rule
+    /// of one id is an error.
     pub fn new(documents: impl IntoIterator<Item = Document>) -> (Self, Vec<RuleError>) {
         let mut rules: BTreeMap<String, Rule> = BTreeMap::new();
         let mut not_evaluated = Vec::new();
         let mut errors = Vec::new();
         for document in documents {
             let (meta, place, why) = match document {
-                Document::Rule(rule) if rule.meta.logsource.covers("aws", "cloudtrail") => {
+                Document::Rule(rule) => {
                     match rules.get(rule.meta.key()) {
                         Some(first) => errors.push(duplicate(&rule, first)),
                         None => _ = rules.insert(rule.meta.key().to_owned(), rule),
                     }
                     continue;
                 }
-                Document::Rule(rule) => {
-                    let why = Why::Logsource(rule.meta.logsource.clone());
-                    (rule.meta, rule.place, why)
-                }
                 Document::Correlation(c) => (c.meta, c.place, Why::Correlation(c.kind)),
                 Document::Filter(meta, place) => (meta, place, Why::Filter),
             };
-            let (key, title) = (meta.key().to_owned(), meta.title);
-            not_evaluated.push(NotEvaluated { key, title, place, why });
+            not_evaluated.push(NotEvaluated::new(meta, place, why));
         }
         (Self::file(rules.into_values(), not_evaluated), errors)
     }
@@ -296,7 +298,7 @@ fn file_under(map: &mut HashMap<String, Vec<u32>>, keys: BTreeSet<String>, id: u
     }
 }
 
-fn duplicate(rule: &Rule, first: &Rule) -> RuleError {
+pub(super) fn duplicate(rule: &Rule, first: &Rule) -> RuleError {
     let problem =
         Problem::DuplicateId { id: rule.meta.key().to_owned(), first: first.place.clone() };
     RuleError { place: rule.place.clone(), problem }

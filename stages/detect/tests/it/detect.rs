@@ -3,13 +3,13 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use aisaws_core::event::Event;
+use aisaws_core::event::{Event, Source};
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::port::{Clock, Detector as _};
 use aisaws_core::risk::Severity;
 use aisaws_core::source::cloudtrail;
 use aisaws_core::stage::{Cx, invoke};
-use aisaws_detect::sigma::{Extra, Problem, RuleSet, Why, parse};
+use aisaws_detect::sigma::{Extra, Logs, Problem, RuleSet, Why, parse};
 use aisaws_detect::{Detect, StageError, lint};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -184,7 +184,7 @@ logsource: { product: windows, service: security }
 detection: { s: { EventID: 1 }, condition: s }
 ";
     let documents = parse("f.yml", text).into_iter().map(Result::unwrap);
-    let (rules, errors) = RuleSet::new(documents);
+    let (rules, errors) = Logs::new(documents);
     assert!(errors.is_empty());
     let whys: Vec<(&str, usize)> = rules
         .not_evaluated()
@@ -198,12 +198,15 @@ detection: { s: { EventID: 1 }, condition: s }
             (kind, n.place.line.unwrap())
         })
         .collect();
-    assert_eq!(whys, [("correlation", 3), ("filter", 12), ("logsource", 17)]);
+    assert_eq!(whys, [("logsource", 17), ("correlation", 3), ("filter", 12)]);
     assert_eq!(
-        rules.not_evaluated()[2].to_string(),
-        "f.yml:17: `Windows` is for another log than CloudTrail"
+        rules.not_evaluated()[0].to_string(),
+        "f.yml:17: `Windows` is for a log that is not read here"
     );
-    assert_eq!(rules.matching(r#"{"EventID":1}"#, &Extra::NONE).unwrap().len(), 0);
+    for source in Source::ALL {
+        let rules = rules.of(source).unwrap();
+        assert_eq!(rules.matching(r#"{"EventID":1}"#, &Extra::NONE).unwrap().len(), 0);
+    }
 }
 
 #[test]
