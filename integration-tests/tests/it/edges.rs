@@ -34,6 +34,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli", &["core", "controls", "app", "embedded", "engine", "detect", "score", "decide"]),
+    ("aws", &["core"]),
+    ("emulators", &[]),
     ("integration-tests", &["cli", "sqlite"]),
 ];
 

@@ -1,0 +1,19 @@
+//! Emulators of AWS for tests: installed on first use, started on a free port, ended with the test.
+//!
+//! [`ministack`] is the account the system runs in and the usual target, [`moto`] a target for
+//! what MiniStack lacks, [`dynamodb_local`] a second opinion on the store. Nothing here knows the
+//! product. Installing needs Python 3.10 or later (for [`dynamodb_local`] also Java 17 and npm)
+//! and, the first time, the network; afterwards everything works offline. What is installed lies
+//! under `<target>/emulators`, or in the folder that `AISAWS_EMULATORS_DIR` names, one folder for
+//! each set of pinned versions.
+//!
+//! Start at [`Emulator`].
+
+mod emulator;
+mod error;
+mod home;
+mod http;
+mod install;
+
+pub use emulator::{Emulator, dynamodb_local, ministack, ministack_with, moto};
+pub use error::EmulatorError;

@@ -1,0 +1,9 @@
+//! The ports on AWS: the only crate that calls it.
+//!
+//! Ports speak domain types; no type of an SDK leaves this crate, and nothing here decides.
+//! Every error of a call gets its class in one place. A cargo feature for each service keeps
+//! builds small; the program without AWS does not have this crate at all.
+//!
+//! Start at [`fault`].
+
+pub mod fault;
