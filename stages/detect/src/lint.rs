@@ -43,8 +43,11 @@ pub fn lint(name: &str, text: &str) -> Vec<Remark> {
                 &c.place,
                 "correlation rules are read but not evaluated by this stage",
             )),
-            Ok(Document::Filter(_, place)) => {
-                remarks.push(warning(&place, "filters are read but not applied by this stage"));
+            Ok(Document::Filter(filter)) => {
+                for name in filter.unused_selections() {
+                    let text = format!("selection `{name}` is not used by the condition");
+                    remarks.push(warning(&filter.place, &text));
+                }
             }
             Err(error) => remarks.push(Remark {
                 text: aisaws_core::fault::chain(&WithoutPlace(&error)),

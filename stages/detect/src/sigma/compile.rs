@@ -14,7 +14,7 @@ use super::matcher::{FieldTest, Link, Node, Test};
 use super::modifier::{Affix, Base64, Kind, Modifiers, RegexFlags};
 use super::number::Number;
 use super::pattern::{Case, Pattern};
-use super::source::Source;
+use super::source::{FILTER, Source};
 use super::text::SigmaText;
 
 /// Bytes a compiled regular expression may take.
@@ -30,13 +30,13 @@ pub(super) struct Compiled {
     pub(super) unused: Vec<String>,
 }
 
-/// Compiles the detection section of one rule.
+/// Compiles the detection section of a rule, or what stands for it in a filter.
 pub(super) fn compile(source: &Source<'_>, detection: &Mapping) -> Result<Compiled, RuleError> {
     let mut names = Vec::new();
     let mut nodes = Vec::new();
     for (name, selection) in detection {
         let Some(name) = name.as_str() else {
-            return Err(source.error(&["detection"], wrong("detection", "named by texts")));
+            return Err(source.error(&[source.section], wrong(source.section, "named by texts")));
         };
         if RESERVED.contains(&name) {
             continue;
@@ -48,22 +48,25 @@ pub(super) fn compile(source: &Source<'_>, detection: &Mapping) -> Result<Compil
         Some(Value::String(text)) => vec![text.as_str()],
         Some(Value::Sequence(list)) => list.iter().filter_map(Value::as_str).collect(),
         Some(_) => {
-            let problem = wrong("detection.condition", "a text or a list of texts");
-            return Err(source.error(&["detection", "condition"], problem));
+            let problem =
+                wrong(&format!("{}.condition", source.section), "a text or a list of texts");
+            return Err(source.error(&[source.section, "condition"], problem));
         }
         None => {
-            return Err(source.error(&["detection"], Problem::Missing("detection.condition")));
+            return Err(
+                source.error(&[source.section], Problem::Missing(missing_condition(source)))
+            );
         }
     };
     if conditions.is_empty() {
-        return Err(source.error(&["detection"], Problem::Missing("detection.condition")));
+        return Err(source.error(&[source.section], Problem::Missing(missing_condition(source))));
     }
     let mut alternatives = Vec::new();
     let mut used = BTreeSet::new();
     for text in conditions {
         let refuse = |reason| {
             let problem = Problem::Condition { condition: text.to_owned(), reason };
-            source.error(&["detection", "condition"], problem)
+            source.error(&[source.section, "condition"], problem)
         };
         if detection.contains_key("timeframe") {
             return Err(refuse(ConditionError::Aggregation));
@@ -99,14 +102,19 @@ fn join(mut nodes: Vec<Node>, link: fn(Vec<Node>) -> Node) -> Node {
     }
 }
 
+fn missing_condition(source: &Source<'_>) -> &'static str {
+    if source.section == FILTER { "filter.condition" } else { "detection.condition" }
+}
+
 fn wrong(attribute: &str, expected: &'static str) -> Problem {
     Problem::WrongType { attribute: attribute.to_owned(), expected }
 }
 
 fn compile_selection(source: &Source<'_>, name: &str, value: &Value) -> Result<Node, RuleError> {
     let empty = || {
-        let problem = wrong(&format!("detection.{name}"), "a map or list that is not empty");
-        source.error(&["detection", name], problem)
+        let problem =
+            wrong(&format!("{}.{name}", source.section), "a map or list that is not empty");
+        source.error(&[source.section, name], problem)
     };
     match value {
         Value::Mapping(map) if !map.is_empty() => compile_map(source, name, map),
@@ -132,7 +140,7 @@ fn compile_map(source: &Source<'_>, name: &str, map: &Mapping) -> Result<Node, R
         let key = match key {
             Value::String(key) => key.clone(),
             Value::Number(number) => number.to_string(),
-            _ => return Err(source.error(&["detection", name], wrong(name, "named by texts"))),
+            _ => return Err(source.error(&[source.section, name], wrong(name, "named by texts"))),
         };
         nodes.push(compile_entry(source, name, &key, value)?);
     }
@@ -146,7 +154,7 @@ fn compile_entry(
     key: &str,
     value: &Value,
 ) -> Result<Node, RuleError> {
-    let place = |problem| source.error(&["detection", selection, key], problem);
+    let place = |problem| source.error(&[source.section, selection, key], problem);
     let (field, modifiers) = Modifiers::parse(key).map_err(place)?;
     let values = match value {
         Value::Sequence(list) => list.as_slice(),

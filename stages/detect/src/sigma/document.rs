@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use yaml_serde::{Mapping, Value};
 
+use super::collection::Collection;
 use super::compile::{Compiled, compile};
 use super::correlation::Correlation;
 use super::error::{Place, Problem, RuleError};
+use super::filter::Filter;
 use super::matcher::Node;
 use super::source::Source;
 
@@ -54,6 +56,15 @@ impl Logsource {
     pub fn covers(&self, product: &str, service: &str) -> bool {
         let fits = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|w| w == is);
         self.category.is_none() && fits(&self.product, product) && fits(&self.service, service)
+    }
+
+    /// Whether every log the other one is about is among those this one is about.
+    pub(super) fn contains(&self, other: &Self) -> bool {
+        let fits =
+            |outer: &Option<String>, inner: &Option<String>| outer.is_none() || outer == inner;
+        fits(&self.category, &other.category)
+            && fits(&self.product, &other.product)
+            && fits(&self.service, &other.service)
     }
 }
 
@@ -124,6 +135,11 @@ impl Meta {
     pub fn key(&self) -> &str {
         self.id.as_deref().or(self.name.as_deref()).unwrap_or(&self.title)
     }
+
+    /// Whether another document means this one by that word: its id, its name, or its title.
+    pub fn is_called(&self, word: &str) -> bool {
+        self.id.as_deref() == Some(word) || self.name.as_deref() == Some(word) || self.title == word
+    }
 }
 
 /// A rule that can be evaluated over one event.
@@ -157,7 +173,7 @@ pub enum Document {
     /// A rule over hits of other rules.
     Correlation(Correlation),
     /// Conditions to be added to other rules.
-    Filter(Meta, Place),
+    Filter(Filter),
 }
 
 const DEFINED: [&str; 21] = [
@@ -186,15 +202,27 @@ const DEFINED: [&str; 21] = [
 
 /// Reads every document of a rule file; `file` is the name used in errors.
 pub fn parse(file: &str, text: &str) -> Vec<Result<Document, RuleError>> {
-    Source::split(file, text).iter().map(parse_document).collect()
+    let mut collection = Collection::default();
+    let mut parsed = Vec::new();
+    for source in &Source::split(file, text) {
+        match read(source).and_then(|map| collection.complete(source, map)) {
+            Ok(Some(map)) => parsed.push(parse_document(source, &map)),
+            Ok(None) => {}
+            Err(error) => parsed.push(Err(error)),
+        }
+    }
+    parsed
 }
 
-fn parse_document(source: &Source<'_>) -> Result<Document, RuleError> {
+fn read(source: &Source<'_>) -> Result<Mapping, RuleError> {
     let value: Value = yaml_serde::from_str(source.text).map_err(|e| source.yaml_error(e))?;
-    let map = value.as_mapping().ok_or_else(|| source.error(&[], Problem::NotAMapping))?;
-    if map.contains_key("action") {
-        return Err(source.error(&["action"], Problem::Collection));
+    match value {
+        Value::Mapping(map) => Ok(map),
+        _ => Err(source.error(&[], Problem::NotAMapping)),
     }
+}
+
+fn parse_document(source: &Source<'_>, map: &Mapping) -> Result<Document, RuleError> {
     let meta = parse_meta(source, map)?;
     let section = |name: &'static str| match map.get(name) {
         Some(Value::Mapping(section)) => Ok(Some(section)),
@@ -207,11 +235,11 @@ fn parse_document(source: &Source<'_>) -> Result<Document, RuleError> {
     if let Some(correlation) = section("correlation")? {
         return Correlation::parse(source, meta, correlation).map(Document::Correlation);
     }
-    if section("filter")?.is_some() {
-        return Ok(Document::Filter(meta, source.place(&["filter"])));
-    }
     if section("logsource")?.is_none() {
         return Err(source.error(&[], Problem::Missing("logsource")));
+    }
+    if let Some(filter) = section("filter")? {
+        return Filter::parse(source, meta, filter).map(Document::Filter);
     }
     let Some(detection) = section("detection")? else {
         return Err(source.error(&[], Problem::Missing("detection")));

@@ -122,12 +122,23 @@ pub enum Problem {
         /// What is wrong.
         reason: ConditionError,
     },
-    /// A rule collection of the first Sigma version (`action: global` and its kin).
-    #[error("rule collections with `action` are of Sigma 1 and not supported; write the rules out")]
-    Collection,
+    /// `action: repeat` in the first document of a file.
+    #[error("there is no rule before this one that could be repeated")]
+    NothingToRepeat,
+    /// `action: correlation`, a draft of what is now a section.
+    #[error("`action: correlation` is of a draft; write a section `correlation` with its `type`")]
+    OldCorrelation,
     /// A section of ours that does not have the form it must have.
     #[error("section `{0}` is not as it must be")]
     Section(&'static str, #[source] yaml_serde::Error),
+    /// A filter or correlation names a rule that is not among those that were read.
+    #[error(
+        "rule `{0}` is not known; give the id or the name of a rule that is read with this one"
+    )]
+    UnknownRule(String),
+    /// A filter names a rule of another log.
+    #[error("the filter is for another log source than rule `{0}`")]
+    OtherLogsource(String),
     /// Two rules with one id.
     #[error("rule id `{id}` is already used in {first}")]
     DuplicateId {

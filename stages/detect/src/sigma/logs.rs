@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use aisaws_core::event::Source;
 
+use super::assemble::{Assembled, assemble};
 use super::document::{Document, Logsource, Rule};
 use super::error::RuleError;
-use super::ruleset::{NotEvaluated, RuleSet, Why, duplicate};
+use super::ruleset::{NotEvaluated, RuleSet, Why};
 
 /// The rules of every log that is read here.
 #[derive(Debug)]
@@ -20,37 +21,30 @@ impl Logs {
     /// rule that names no service is one for every log of its product. A second rule of one id
     /// is an error.
     pub fn new(documents: impl IntoIterator<Item = Document>) -> (Self, Vec<RuleError>) {
-        let mut rules: BTreeMap<String, Rule> = BTreeMap::new();
+        let Assembled { rules, correlations, mut errors } = assemble(documents);
+        let mut not_evaluated = Vec::new();
         let mut by_source: BTreeMap<Source, Vec<Document>> =
             Source::ALL.into_iter().map(|source| (source, Vec::new())).collect();
-        let (mut not_evaluated, mut errors) = (Vec::new(), Vec::new());
-        for document in documents {
-            match document {
-                Document::Rule(rule) => {
-                    if let Some(first) = rules.get(rule.meta.key()) {
-                        errors.push(duplicate(&rule, first));
-                        continue;
-                    }
-                    let sources = sources(&rule.meta.logsource);
-                    if sources.is_empty() {
-                        let why = Why::Logsource(rule.meta.logsource.clone());
-                        not_evaluated.push(NotEvaluated::new(rule.meta, rule.place, why));
-                        continue;
-                    }
-                    rules.insert(rule.meta.key().to_owned(), rule.clone());
-                    for source in sources {
-                        let documents = by_source.entry(source).or_default();
-                        documents.push(Document::Rule(rule.clone()));
-                    }
-                }
-                other => by_source.entry(Source::CloudTrail).or_default().push(other),
+        for rule in rules.into_values() {
+            let sources = sources(&rule.meta.logsource);
+            if sources.is_empty() {
+                let why = Why::Logsource(rule.meta.logsource.clone());
+                not_evaluated.push(NotEvaluated::new(rule.meta, rule.place, why));
+                continue;
+            }
+            for source in sources {
+                let documents = by_source.entry(source).or_default();
+                documents.push(Document::Rule(rule.clone()));
             }
         }
+        let correlations = correlations.into_iter();
+        not_evaluated.extend(
+            correlations.map(|c| NotEvaluated::new(c.meta, c.place, Why::Correlation(c.kind))),
+        );
         let mut sets = BTreeMap::new();
         for (source, documents) in by_source {
             let (set, more) = RuleSet::new(documents);
             errors.extend(more);
-            not_evaluated.extend(set.not_evaluated().iter().cloned());
             sets.insert(source, set);
         }
         (Self { sets, not_evaluated }, errors)

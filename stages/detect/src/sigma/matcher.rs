@@ -63,6 +63,12 @@ pub(super) enum Test {
 }
 
 impl Node {
+    /// Makes this match only where the other part does too.
+    pub(super) fn restrict(&mut self, other: &Self) {
+        let own = std::mem::replace(self, Self::All(Vec::new()));
+        *self = Self::All(vec![own, other.clone()]);
+    }
+
     pub(super) fn matches(&self, event: &Value) -> bool {
         match self {
             Self::All(nodes) => nodes.iter().all(|n| n.matches(event)),

@@ -11,6 +11,8 @@
 //! - Field names are case-sensitive, literal dots in a name are tried beside nesting.
 //! - Keywords search every key and every scalar of the event.
 
+mod assemble;
+mod collection;
 mod compile;
 mod condition;
 mod correlation;
@@ -18,6 +20,7 @@ mod document;
 mod encode;
 mod error;
 mod field;
+mod filter;
 mod index;
 mod logs;
 mod matcher;
@@ -36,6 +39,7 @@ pub use correlation::{Correlation, CorrelationKind};
 pub use document::{Custom, Document, Level, Logsource, Meta, Rule, parse};
 pub use error::{Place, Problem, RuleError};
 pub use field::Path;
+pub use filter::Filter;
 pub use logs::Logs;
 pub(crate) use logs::sources;
 pub use ruleset::{Extra, NotEvaluated, RuleSet, Why};

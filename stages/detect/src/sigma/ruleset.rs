@@ -1,13 +1,14 @@
 //! Many rules, filed by what they demand, so that an event costs what could fire on it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::assemble::{Assembled, assemble};
 use super::correlation::CorrelationKind;
 use super::document::{Document, Logsource, Meta, Rule};
-use super::error::{Place, Problem, RuleError};
+use super::error::{Place, RuleError};
 use super::index::{demanded, members, needs};
 use super::prefilter::{Clue, Prefilter, required};
 use super::scan::{Head, Label, ScanError};
@@ -36,8 +37,6 @@ impl Extra {
 pub enum Why {
     /// A correlation rule; this stage evaluates single events.
     Correlation(CorrelationKind),
-    /// A filter for other rules.
-    Filter,
     /// Written for a log that is not read here.
     Logsource(Logsource),
 }
@@ -65,7 +64,6 @@ impl fmt::Display for NotEvaluated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match &self.why {
             Why::Correlation(_) => "is a correlation rule, which this stage does not evaluate",
-            Why::Filter => "is a filter, which this stage does not apply",
             Why::Logsource(_) => "is for a log that is not read here",
         };
         write!(f, "{}: `{}` {what}", self.place, self.title)
@@ -100,23 +98,11 @@ impl RuleSet {
     /// Files the rules among these documents, whatever log they are written for; a second rule
     /// of one id is an error.
     pub fn new(documents: impl IntoIterator<Item = Document>) -> (Self, Vec<RuleError>) {
-        let mut rules: BTreeMap<String, Rule> = BTreeMap::new();
-        let mut not_evaluated = Vec::new();
-        let mut errors = Vec::new();
-        for document in documents {
-            let (meta, place, why) = match document {
-                Document::Rule(rule) => {
-                    match rules.get(rule.meta.key()) {
-                        Some(first) => errors.push(duplicate(&rule, first)),
-                        None => _ = rules.insert(rule.meta.key().to_owned(), rule),
-                    }
-                    continue;
-                }
-                Document::Correlation(c) => (c.meta, c.place, Why::Correlation(c.kind)),
-                Document::Filter(meta, place) => (meta, place, Why::Filter),
-            };
-            not_evaluated.push(NotEvaluated::new(meta, place, why));
-        }
+        let Assembled { rules, correlations, errors } = assemble(documents);
+        let correlations = correlations.into_iter();
+        let not_evaluated = correlations
+            .map(|c| NotEvaluated::new(c.meta, c.place, Why::Correlation(c.kind)))
+            .collect();
         (Self::file(rules.into_values(), not_evaluated), errors)
     }
 
@@ -296,10 +282,4 @@ fn file_under(map: &mut HashMap<String, Vec<u32>>, keys: BTreeSet<String>, id: u
     for key in keys {
         map.entry(key).or_default().push(id);
     }
-}
-
-pub(super) fn duplicate(rule: &Rule, first: &Rule) -> RuleError {
-    let problem =
-        Problem::DuplicateId { id: rule.meta.key().to_owned(), first: first.place.clone() };
-    RuleError { place: rule.place.clone(), problem }
 }

@@ -4,15 +4,27 @@ use std::sync::Arc;
 
 use super::error::{Place, Problem, RuleError};
 
+/// The section of a rule that says what it matches.
+pub(super) const DETECTION: &str = "detection";
+/// The section that does so for a filter.
+pub(super) const FILTER: &str = "filter";
+
 /// One YAML document of a file, with the number of lines before it.
 #[derive(Debug, Clone)]
 pub(super) struct Source<'a> {
     pub(super) file: Arc<str>,
     pub(super) text: &'a str,
+    /// Name of the section that holds selections and condition.
+    pub(super) section: &'static str,
     lines_before: usize,
 }
 
 impl<'a> Source<'a> {
+    /// The same document, of which another section is compiled.
+    pub(super) fn of_section(&self, section: &'static str) -> Self {
+        Self { section, ..self.clone() }
+    }
+
     /// Cuts a file at its document markers (`---` at the start of a line).
     pub(super) fn split(file: &str, text: &'a str) -> Vec<Self> {
         let file: Arc<str> = Arc::from(file);
@@ -23,7 +35,7 @@ impl<'a> Source<'a> {
             if let Some(text) = text.get(from..to)
                 && text.lines().any(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#'))
             {
-                found.push(Source { file: file.clone(), text, lines_before });
+                found.push(Source { file: file.clone(), text, section: DETECTION, lines_before });
             }
         };
         for line in text.split_inclusive('\n') {
@@ -52,6 +64,18 @@ impl<'a> Source<'a> {
         Place {
             file: self.file.clone(),
             line: Some(self.lines_before + line.unwrap_or_else(|| self.first_line())),
+        }
+    }
+
+    /// The place of an item of the list under `path`, else of the list.
+    pub(super) fn place_of_item(&self, path: &[&str], item: &str) -> Place {
+        let list = self.place(path);
+        let before = list.line.and_then(|line| line.checked_sub(self.lines_before));
+        let Some(first) = before else { return list };
+        let mut lines = self.text.lines().enumerate().skip(first.saturating_sub(1));
+        match lines.find(|(_, line)| line.contains(item)) {
+            Some((n, _)) => Place { line: Some(self.lines_before + n + 1), ..list },
+            None => list,
         }
     }
 

@@ -172,13 +172,6 @@ correlation:
   timespan: 5m
   condition: { gte: 3 }
 ---
-title: Filter
-logsource: { product: aws }
-filter:
-  rules: [test.something]
-  selection: { a: 1 }
-  condition: selection
----
 title: Windows
 logsource: { product: windows, service: security }
 detection: { s: { EventID: 1 }, condition: s }
@@ -192,16 +185,15 @@ detection: { s: { EventID: 1 }, condition: s }
         .map(|n| {
             let kind = match n.why {
                 Why::Correlation(_) => "correlation",
-                Why::Filter => "filter",
                 Why::Logsource(_) => "logsource",
             };
             (kind, n.place.line.unwrap())
         })
         .collect();
-    assert_eq!(whys, [("logsource", 17), ("correlation", 3), ("filter", 12)]);
+    assert_eq!(whys, [("logsource", 10), ("correlation", 3)]);
     assert_eq!(
         rules.not_evaluated()[0].to_string(),
-        "f.yml:17: `Windows` is for a log that is not read here"
+        "f.yml:10: `Windows` is for a log that is not read here"
     );
     for source in Source::ALL {
         let rules = rules.of(source).unwrap();

@@ -14,6 +14,8 @@ mod data;
 #[cfg(test)]
 mod detect;
 #[cfg(test)]
+mod filters;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod panther;
