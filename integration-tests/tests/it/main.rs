@@ -8,6 +8,7 @@
 )]
 
 mod crash;
+mod detect;
 mod edges;
 mod machine;
 mod program;

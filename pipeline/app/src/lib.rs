@@ -14,4 +14,5 @@ pub mod own;
 pub mod replay;
 pub mod report;
 pub mod respond;
+pub mod scan;
 pub mod watch;

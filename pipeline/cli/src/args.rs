@@ -51,6 +51,19 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
+    /// Which rules the events of files, folders or standard input (`-`) hit: one JSON line a hit
+    #[command(
+        after_help = "Exit codes: 0 everything was read, with or without hits; 1 a rule could not be used or a record could not be read (named on standard error with file and line); 2 bad usage; 3 could not run."
+    )]
+    Detect {
+        /// Sigma rules (`.yml`, `.yaml`), a folder or a file; further folders of nothing but rules
+        /// may follow [default: our own]
+        #[arg(long, value_name = "DIR")]
+        rules: Vec<PathBuf>,
+        /// Log files (`Records[]`), EventBridge envelopes, NDJSON or JSON arrays, plain or gzip
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
     /// Incidents and their stories
     #[command(subcommand)]
     Incident(Incident),

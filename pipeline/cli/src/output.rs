@@ -16,6 +16,14 @@ pub(crate) fn note(text: &str) {
     write(anstream::stderr(), text);
 }
 
+/// Writes lines that are whole already to standard output, as they are.
+pub(crate) fn bytes(lines: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    if stdout.write_all(lines).and_then(|()| stdout.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
 fn write(mut stream: impl Write, text: &str) {
     if writeln!(stream, "{text}").is_err() {
         std::process::exit(0);

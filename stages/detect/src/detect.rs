@@ -155,11 +155,16 @@ impl Detect {
             return Extra::NONE;
         }
         let address = event.source_address.as_deref().and_then(|a| a.parse::<IpAddr>().ok());
-        let Some(address) = address else { return Extra::NONE };
-        let known = self.known_networks.iter().any(|net| net.contains(&address));
-        let word = if known { "known" } else { "unknown" };
-        Extra::new(Map::from_iter([(SOURCE_NETWORK.to_owned(), Value::from(word))]))
+        extra_for(address, &self.known_networks)
     }
+}
+
+/// What is said of a source address; nothing of what is no address.
+pub(crate) fn extra_for(address: Option<IpAddr>, known_networks: &[IpNet]) -> Extra {
+    let Some(address) = address else { return Extra::NONE };
+    let known = known_networks.iter().any(|net| net.contains(&address));
+    let word = if known { "known" } else { "unknown" };
+    Extra::new(Map::from_iter([(SOURCE_NETWORK.to_owned(), Value::from(word))]))
 }
 
 /// What a hit is about whose event names no resource.

@@ -11,10 +11,12 @@
 pub mod builtin;
 pub mod cases;
 mod detect;
+mod lines;
 pub mod lint;
 pub mod response;
 pub mod sigma;
 mod stage;
 
 pub use detect::{Detect, Examined, LoadedRule};
+pub use lines::Lines;
 pub use stage::{Record, StageError};

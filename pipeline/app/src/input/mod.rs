@@ -7,3 +7,4 @@ mod unwrap;
 pub use files::{Input, InputError, expand};
 pub(crate) use records::dead_letter;
 pub use records::{Item, read_records};
+pub(crate) use unwrap::{Piece, split};

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// A record's place in the text.
-pub(super) type Span = Range<usize>;
+pub(crate) type Span = Range<usize>;
 
 /// One thing found in a text.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// A JSON object.
     Object(Span),
     /// Bytes that are none, with the reason.
@@ -20,7 +20,7 @@ pub(super) enum Piece {
 
 /// Splits a document into its objects: the elements of `Records[]` or of an array at the top,
 /// else the objects that stand one after the other.
-pub(super) fn split(text: &str) -> Vec<Piece> {
+pub(crate) fn split(text: &str) -> Vec<Piece> {
     let bytes = text.as_bytes();
     let mut pieces = Vec::new();
     let mut at = 0;

@@ -3,6 +3,7 @@
 mod approval;
 mod config;
 mod demo;
+mod detect;
 mod explain;
 mod incident;
 mod list;
@@ -21,6 +22,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Ended> {
     match cli.command {
         Command::Demo => demo::run(context).await,
         Command::Respond { paths } => respond::run(&context, &paths).await,
+        Command::Detect { rules, paths } => detect::run(&context, &rules, &paths),
         Command::Incident(command) => incident::run(&context, command).await,
         Command::Approval(command) => approval::run(&context, command).await,
         Command::Replay(args) => replay::run(&context, args).await,

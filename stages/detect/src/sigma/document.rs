@@ -28,6 +28,17 @@ pub enum Level {
 }
 
 impl Level {
+    /// The word rules write.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Informational => "informational",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         match text {
             "informational" => Some(Self::Informational),

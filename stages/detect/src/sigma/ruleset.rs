@@ -153,7 +153,14 @@ impl RuleSet {
     /// # Errors
     /// Where the event is no JSON object, or a part that a rule looks at cannot be read.
     pub fn matching(&self, raw: &str, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
-        let head = Head::read(raw)?;
+        self.matching_head(&Head::read(raw)?, extra)
+    }
+
+    /// As [`Self::matching`], of an event whose top level was read already.
+    ///
+    /// # Errors
+    /// Where a part that a rule looks at cannot be read.
+    pub fn matching_head(&self, head: &Head<'_>, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
         let candidates = match (head.label("eventName"), head.label("eventSource")) {
             (Label::Other, _) | (_, Label::Other) => (0..self.count()).collect(),
             (name, source) => {
@@ -164,12 +171,12 @@ impl RuleSet {
                 let (name, source) = (text(name), text(source));
                 let mut candidates = self.filed(name.as_deref(), source.as_deref());
                 for prefilter in self.prefilters(extra) {
-                    prefilter.find(&head, &mut candidates);
+                    prefilter.find(head, &mut candidates);
                 }
                 self.settle(candidates, source.as_deref(), extra)
             }
         };
-        self.confirm(&head, &candidates, extra)
+        self.confirm(head, &candidates, extra)
     }
 
     /// As [`Self::matching`], for an event whose name and source were read already, so that it

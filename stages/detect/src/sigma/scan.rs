@@ -43,6 +43,24 @@ impl<'a> Head<'a> {
         self.members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
     }
 
+    /// Whether there is such a member.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// A member that is a text.
+    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        match self.label(name) {
+            Label::Text(text) => Some(text),
+            Label::Missing | Label::Other => None,
+        }
+    }
+
+    /// Whether records may lie inside: in an envelope's `detail` or a log file's `Records`.
+    pub(crate) fn may_be_around(&self) -> bool {
+        self.has("Records") || (self.has("detail") && self.has("detail-type"))
+    }
+
     /// The raw text of a member.
     pub(super) fn raw(&self, name: &str) -> Option<&'a str> {
         self.get(name).map(RawValue::get)

@@ -1,0 +1,114 @@
+//! `aisaws detect`.
+
+use std::path::{Path, PathBuf};
+
+use aisaws_app::input::{Input, expand};
+use aisaws_app::scan::{Problem, scan};
+use aisaws_core::fault::chain;
+use aisaws_detect::{Lines, builtin};
+
+use crate::context::Context;
+use crate::output::{self, data};
+use crate::{Ended, Usage};
+
+/// Records that could not be read and are named; of more, the number is told.
+const NAMED: usize = 100;
+
+pub(crate) fn run(
+    context: &Context,
+    folders: &[PathBuf],
+    paths: &[PathBuf],
+) -> anyhow::Result<Ended> {
+    let mut folders = folders.to_vec();
+    let mut paths = paths;
+    while let [first, after @ ..] = paths
+        && !(folders.is_empty() || after.is_empty())
+        && holds_only_rules(first)
+    {
+        folders.push(first.clone());
+        paths = after;
+    }
+    let (rules, mut troubles) = load(context, &folders)?;
+    let inputs = expand(paths)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let question = |text: &str, lines: &mut Vec<u8>| match rules.examine(text, lines) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(chain(&error)),
+    };
+    let mut unread = 0;
+    scan(&inputs, threads, &question, &mut |done| {
+        output::bytes(&done.lines);
+        for Problem { origin, line, reason } in done.problems {
+            unread += 1;
+            if unread <= NAMED {
+                let place = if line == 0 { origin } else { format!("{origin}:{line}") };
+                output::note(&data(&format!("{place}: {reason}")));
+            }
+        }
+    });
+    if unread > NAMED {
+        output::note(&format!("and {} more that could not be read", unread - NAMED));
+    }
+    troubles += unread;
+    Ok(if troubles == 0 { Ended::Done } else { Ended::Attention })
+}
+
+/// The rules of the folders, or our own; and how many could not be used.
+fn load(context: &Context, folders: &[PathBuf]) -> anyhow::Result<(Lines, usize)> {
+    let networks = context.config.network.known.clone();
+    let (rules, errors) = if folders.is_empty() {
+        Lines::new(builtin::RULES.iter().map(|file| (file.path, file.rule)), networks)
+    } else {
+        let files = rule_files(folders)?;
+        if files.is_empty() {
+            let message = "no rule file (`.yml` or `.yaml`) under the folders of `--rules`";
+            return Err(Usage(message.to_owned()).into());
+        }
+        let texts = files.iter().map(|path| {
+            let bytes = std::fs::read(path).unwrap_or_else(|e| {
+                // Refused below as a rule, with its file.
+                format!("the file could not be read: {e}").into_bytes()
+            });
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            (path.display().to_string(), text)
+        });
+        Lines::new(texts, networks)
+    };
+    for error in &errors {
+        output::note(&data(&chain(error)));
+    }
+    for left in rules.not_evaluated() {
+        output::note(&data(&format!("note: {left}")));
+    }
+    Ok((rules, errors.len()))
+}
+
+/// Whether a path is a folder of rules, as it may follow the first one of `--rules`.
+fn holds_only_rules(path: &Path) -> bool {
+    let files = path.is_dir().then(|| expand(&[path.to_owned()]).ok()).flatten();
+    let is_yaml = |input: &Input| matches!(input, Input::File(path) if is_yaml(path));
+    files.is_some_and(|files| files.iter().all(is_yaml))
+}
+
+fn is_yaml(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    extension.eq_ignore_ascii_case("yml") || extension.eq_ignore_ascii_case("yaml")
+}
+
+fn rule_files(folders: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let is_rule = |path: &Path| {
+        // Test cases stand beside our rules.
+        is_yaml(path) && !path.to_string_lossy().contains(".cases.")
+    };
+    let mut files = Vec::new();
+    for input in expand(folders)? {
+        match input {
+            Input::File(path) if is_rule(&path) => files.push(path),
+            Input::File(_) => {}
+            Input::Stdin => {
+                return Err(Usage("rules are read from folders and files only".to_owned()).into());
+            }
+        }
+    }
+    Ok(files)
+}
