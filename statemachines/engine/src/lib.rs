@@ -42,7 +42,7 @@ pub use journal::{SCHEMA, SqlEffect, SqliteJournal};
 pub use mock::{MockError, Script, local_cases};
 pub use rehearse::{Rehearsed, rehearse};
 pub use run::{Identity, Limits, Status};
-pub use tasks::{Effects, TaskCall, TaskFailure, TaskResult, TaskToken, Tasks};
+pub use tasks::{Effects, Submission, TaskCall, TaskFailure, TaskResult, TaskToken, Tasks};
 pub use testfile::{CaseReport, run_test_file};
 
 pub(crate) use lang::escape as lang_escape;

@@ -49,6 +49,8 @@ pub fn rehearse(machine: &Machine, input: Value, mut script: Script) -> Rehearse
 fn answer(run: &mut Run, script: &mut Script) -> bool {
     for call in run.calls() {
         let Some(result) = script.next(&call.state) else { continue };
+        // A script answers for the work, not for the request.
+        run.task_submitted(call.frame, &call.key, &Value::Null);
         let result = result.map_err(|f| Failure::new(&f.error, f.cause));
         return if call.is_for_map {
             run.task_ended(call.frame, &call.key, result)

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
 
 /// Runs what Task states ask for.
 ///
@@ -14,6 +15,9 @@ use serde_json::Value;
 #[async_trait]
 pub trait Tasks: Send + Sync {
     /// Runs one task to its end, or, where it has a token, until its request was taken.
+    ///
+    /// A `.sync` task ends with its work; it says through [`TaskCall::submission`] that the
+    /// request was taken.
     async fn run(&self, call: TaskCall) -> TaskResult;
 }
 
@@ -78,6 +82,45 @@ pub struct TaskCall {
     pub attempt: u32,
     /// What is to be committed together with the result.
     pub effects: Effects,
+    /// Of a `.sync` task: that its request was taken, now or by an earlier call.
+    pub submission: Submission,
+}
+
+/// The moment between the request of a `.sync` task and the end of its work.
+///
+/// The history shows it as `TaskSubmitted`. A task that fails before it is one whose request
+/// was refused: `TaskSubmitFailed`.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    pub(crate) frame: u64,
+    pub(crate) key: String,
+    pub(crate) earlier: Option<Arc<Value>>,
+    pub(crate) sender: UnboundedSender<Submitted>,
+}
+
+/// A submission on its way to the driver.
+#[derive(Debug)]
+pub(crate) struct Submitted {
+    pub(crate) frame: u64,
+    pub(crate) key: String,
+    pub(crate) output: Value,
+}
+
+impl Submission {
+    /// Says that the request was taken, and what the service answered: for an execution that
+    /// was started, `{"ExecutionArn": …, "StartDate": …}`. It is committed at once and once;
+    /// later words on the same attempt change nothing, nor does one on a task of another kind.
+    pub fn taken(&self, output: Value) {
+        let submitted = Submitted { frame: self.frame, key: self.key.clone(), output };
+        // Without a driver nobody waits for the task any more.
+        drop(self.sender.send(submitted));
+    }
+
+    /// The answer that an earlier call with the same key committed: the work goes on, and is
+    /// to be followed rather than asked for again.
+    pub fn earlier(&self) -> Option<&Value> {
+        self.earlier.as_deref()
+    }
 }
 
 /// Writes that a task wants committed in the same transaction as its result.

@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::slot::Slot;
 use super::{Driven, Engine, EngineError};
 use crate::journal::JournalError;
 use crate::run::{Call, Failure};
-use crate::tasks::{Effects, TaskCall, TaskFailure, TaskResult, TaskToken};
+use crate::tasks::{Effects, Submission, Submitted, TaskCall, TaskFailure, TaskResult, TaskToken};
 
 /// Executions that [`Engine::resume_all`] drives at once.
 const RESUMED_AT_ONCE: usize = 64;
@@ -84,8 +85,14 @@ impl Engine {
         let mut known: HashSet<String> = HashSet::new();
         let mut conflicts = 0;
         let mut ended: Option<Ended> = None;
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let mut submitted: Vec<Submitted> = Vec::new();
         loop {
-            let stepped = self.step(name, slot, ended.as_ref(), &mut known).await;
+            // Whatever a task said comes before its end.
+            while let Ok(one) = receiver.try_recv() {
+                submitted.push(one);
+            }
+            let stepped = self.step(name, slot, &submitted, ended.as_ref(), &mut known).await;
             let (driven, calls) = match stepped {
                 Ok(stepped) => stepped,
                 Err(EngineError::Journal(JournalError::Conflict(_)))
@@ -101,6 +108,7 @@ impl Engine {
                 Err(error) => return Err(error),
             };
             ended = None;
+            submitted.clear();
             if driven.status != crate::Status::Running {
                 return Ok(driven);
             }
@@ -110,7 +118,7 @@ impl Engine {
             }
             for call in calls {
                 let (frame, key) = (call.frame, call.key.clone());
-                let handle = self.spawn(name, call, &mut running);
+                let handle = self.spawn(name, call, &sender, &mut running);
                 flights.insert(handle.id(), Flight { frame, key, handle });
             }
             if running.is_empty() {
@@ -124,6 +132,7 @@ impl Engine {
             };
             tokio::select! {
                 joined = running.join_next_with_id() => ended = joined.and_then(|j| landed(j, &mut flights)),
+                one = receiver.recv() => submitted.extend(one),
                 () = slot.changed.notified() => {}
                 () = timer => {}
             }
@@ -135,6 +144,7 @@ impl Engine {
         &self,
         name: &str,
         slot: &Slot,
+        submitted: &[Submitted],
         ended: Option<&Ended>,
         known: &mut HashSet<String>,
     ) -> Result<(Driven, Vec<Call>), EngineError> {
@@ -143,6 +153,14 @@ impl Engine {
         let now_ms = self.inner.clock.now_ms();
         live.run.at(now_ms, rand::random());
         let mut effects = Vec::new();
+        for one in submitted {
+            // A task with a token says by its return that its request was taken.
+            let is_sync = live.run.call(one.frame).is_some_and(|call| call.token.is_none());
+            if !is_sync {
+                continue;
+            }
+            live.run.task_submitted(one.frame, &one.key, &one.output);
+        }
         if let Some(ended) = ended {
             let result: Result<Value, Failure> =
                 ended.result.clone().map_err(|f| Failure::new(&f.error, f.cause));
@@ -164,7 +182,13 @@ impl Engine {
         Ok((driven, new))
     }
 
-    fn spawn(&self, name: &str, call: Call, running: &mut JoinSet<Ended>) -> AbortHandle {
+    fn spawn(
+        &self,
+        name: &str,
+        call: Call,
+        sender: &mpsc::UnboundedSender<Submitted>,
+        running: &mut JoinSet<Ended>,
+    ) -> AbortHandle {
         let tasks = self.tasks();
         let effects = Effects::default();
         let task = TaskCall {
@@ -176,6 +200,12 @@ impl Engine {
             state: call.state,
             attempt: call.attempt,
             effects: effects.clone(),
+            submission: Submission {
+                frame: call.frame,
+                key: call.key.clone(),
+                earlier: call.submission,
+                sender: sender.clone(),
+            },
         };
         let (frame, key) = (call.frame, call.key);
         running.spawn(async move { Ended { frame, key, effects, result: tasks.run(task).await } })

@@ -97,8 +97,11 @@ pub(crate) struct TaskPhase {
     pub(crate) resource: String,
     pub(crate) input: Payload,
     pub(crate) token: Option<String>,
-    /// The request was sent; only the token's answer is awaited.
+    /// The request was taken: the token's answer, or the end of the work, is awaited.
     pub(crate) is_submitted: bool,
+    /// What a `.sync` task's request was answered with.
+    #[serde(default)]
+    pub(crate) submission: Option<Payload>,
     pub(crate) timeout_ms: Option<i64>,
     pub(crate) heartbeat_seconds: Option<i64>,
     pub(crate) heartbeat_ms: Option<i64>,
@@ -119,6 +122,13 @@ pub(crate) struct MapPhase {
     pub(crate) run_arn: Option<String>,
     /// `Bucket` and `Prefix` for the results, where a writer has them.
     pub(crate) written: Option<Payload>,
+}
+
+impl TaskPhase {
+    /// Whether somebody is to run the task: one with a token only until its request is taken.
+    pub(crate) fn is_to_run(&self) -> bool {
+        !self.is_submitted || self.token.is_none()
+    }
 }
 
 impl Frame {

@@ -59,6 +59,7 @@ impl Run {
             input: Arc::new(input),
             token: None,
             is_submitted: false,
+            submission: None,
             timeout_ms: None,
             heartbeat_seconds: None,
             heartbeat_ms: None,

@@ -267,7 +267,7 @@ impl Run {
 
     /// Whether a task is to be run.
     pub(crate) fn has_calls(&self) -> bool {
-        self.frames.values().any(|f| matches!(&f.phase, Phase::Task(t) if !t.is_submitted))
+        self.frames.values().any(|f| matches!(&f.phase, Phase::Task(t) if t.is_to_run()))
     }
 
     /// Whether there is anything to commit.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::frame::{Purpose, TaskPhase};
+use super::resource::Resource;
 use super::step::Flow;
 use super::{Dirty, Failure, Frame, Phase, Query, ROOT, Run, Status};
 use crate::history::Payload;
@@ -19,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) token: Option<String>,
     pub(crate) attempt: u32,
     pub(crate) state: String,
+    /// What its request was answered with, where it was taken before.
+    pub(crate) submission: Option<Payload>,
     /// It reads items or writes results of a Map.
     pub(crate) is_for_map: bool,
 }
@@ -45,7 +48,7 @@ impl Run {
 
     fn call_of(&self, id: u64, frame: &Frame) -> Option<Call> {
         let Phase::Task(task) = &frame.phase else { return None };
-        if task.is_submitted {
+        if !task.is_to_run() {
             return None;
         }
         Some(Call {
@@ -55,6 +58,7 @@ impl Run {
             input: Arc::clone(&task.input),
             token: task.token.clone(),
             attempt: task.attempt,
+            submission: task.submission.clone(),
             is_for_map: task.purpose != Purpose::Work,
             state: self
                 .machine
@@ -88,8 +92,7 @@ impl Run {
         key: &str,
         result: Result<Value, Failure>,
     ) -> bool {
-        let Some((mut frame, task)) = self.take_task(id, |t| t.key == key && !t.is_submitted)
-        else {
+        let Some((mut frame, task)) = self.take_task(id, |t| t.key == key && t.is_to_run()) else {
             return false;
         };
         let machine = self.machine.clone();
@@ -115,11 +118,23 @@ impl Run {
 
     /// The request of the task `key` was taken and its work goes on (`.sync`, tokens).
     pub(crate) fn task_submitted(&mut self, id: u64, key: &str, output: &Value) -> bool {
-        let Some((mut frame, task)) = self.take_task(id, |t| t.key == key && !t.is_submitted)
+        let can_be = |task: &TaskPhase| {
+            let resource = Resource::parse(&task.resource);
+            task.purpose == Purpose::Work && (resource.is_submitted() || resource.waits_for_token())
+        };
+        let Some((mut frame, task)) =
+            self.take_task(id, |t| t.key == key && !t.is_submitted && can_be(t))
         else {
             return false;
         };
-        let flow = self.submitted(&mut frame, task, output);
+        let machine = self.machine.clone();
+        let Some(state) = machine.state(frame.graph, frame.state) else { return false };
+        let flow = if self.is_too_big(output) {
+            let failure = Self::too_big(Resource::parse(&task.resource).subject());
+            self.failed(id, &mut frame, state, &task, failure)
+        } else {
+            self.submitted(&mut frame, task, output)
+        };
         self.settle(id, frame, flow);
         true
     }

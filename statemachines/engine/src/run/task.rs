@@ -69,6 +69,7 @@ impl Run {
             input,
             token: token.filter(|_| resource.waits_for_token()),
             is_submitted: false,
+            submission: None,
             timeout_ms: timeout.map(after),
             heartbeat_seconds: heartbeat,
             heartbeat_ms: heartbeat.map(after),
@@ -128,7 +129,7 @@ impl Run {
         }
     }
 
-    /// The request of a task with a token was taken; the frame goes on waiting.
+    /// The request of a task was taken; the frame goes on waiting for its token or its end.
     pub(super) fn submitted(
         &mut self,
         frame: &mut Frame,
@@ -146,6 +147,9 @@ impl Run {
             self.emit(frame, frame.previous, "TaskSubmitted", Some(resource.output(output)))
         };
         task.is_submitted = true;
+        if task.token.is_none() {
+            task.submission = Some(Arc::new(output.clone()));
+        }
         task.heartbeat_ms =
             task.heartbeat_seconds.map(|s| self.now_ms.saturating_add(s.saturating_mul(1000)));
         frame.phase = Phase::Task(task);
@@ -165,6 +169,7 @@ impl Run {
         if self.is_too_big(&output) {
             return self.failed(id, frame, state, task, Self::too_big(resource.subject()));
         }
+        // A task that never said so was submitted all the same, or it had not ended well.
         if !task.is_submitted && task.token.is_none() && resource.is_submitted() {
             frame.previous = self.emit(
                 frame,
@@ -198,7 +203,7 @@ impl Run {
         } else {
             Event::Failed
         };
-        let is_refused = resource.shows_token() && !task.is_submitted && what == Event::Failed;
+        let is_refused = resource.is_submitted() && !task.is_submitted && what == Event::Failed;
         let name = if is_refused { "TaskSubmitFailed" } else { resource.event(what) };
         frame.previous =
             self.emit(frame, frame.previous, name, Some(resource.failed(failure.details())));

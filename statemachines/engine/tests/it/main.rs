@@ -16,6 +16,8 @@ mod process;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
+mod submission;
+#[cfg(test)]
 mod timing;
 #[cfg(test)]
 mod tokens;
