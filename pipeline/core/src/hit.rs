@@ -31,4 +31,10 @@ pub struct Hit {
     /// `true`: the rule is on probation; it is recorded and never acted upon.
     #[serde(default)]
     pub is_trial: bool,
+    /// `true`: a correlation of several events found it; `event` is the one that completed it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_correlation: bool,
+    /// The suppression that took it out, in words: it is recorded and opens nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed_by: Option<String>,
 }

@@ -23,3 +23,4 @@ pub mod risk;
 pub mod source;
 pub mod stage;
 pub mod status;
+pub mod window;

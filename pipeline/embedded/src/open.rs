@@ -110,7 +110,17 @@ impl Embedded {
         };
         let orchestrator =
             Arc::new(InProcess::new(journal.clone(), tasks, incidents.clone(), clock.clone())?);
-        let ports = Ports { events, incidents, approvals, snapshots, account, orchestrator, clock };
+        let windows = Arc::new(store.clone());
+        let ports = Ports {
+            events,
+            incidents,
+            approvals,
+            windows,
+            snapshots,
+            account,
+            orchestrator,
+            clock,
+        };
         Ok(Self { store, ports, journal })
     }
 

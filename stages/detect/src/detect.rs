@@ -145,6 +145,8 @@ impl Detect {
                 window_seconds: response.window_seconds,
                 techniques: techniques(&rule.meta.tags),
                 is_trial: response.stage == Stage::Test,
+                is_correlation: false,
+                suppressed_by: None,
             }));
         }
         Ok(examined)
@@ -191,6 +193,8 @@ impl Detect {
             window_seconds: loaded.response.window_seconds,
             techniques: techniques(&meta.tags),
             is_trial: loaded.response.stage == Stage::Test,
+            is_correlation: false,
+            suppressed_by: None,
         })
     }
 }

@@ -17,5 +17,6 @@ pub mod approvals;
 pub mod events;
 pub mod incidents;
 pub mod snapshots;
+pub mod windows;
 
 pub use claim::{Failure, Outcome, Report};

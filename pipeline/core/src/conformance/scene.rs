@@ -166,6 +166,8 @@ pub(super) fn hit(event: &Event, rule: &str, resource: &ResourceRef) -> Hit {
         window_seconds: Some(300),
         techniques: vec!["T1530".to_owned()],
         is_trial: false,
+        is_correlation: false,
+        suppressed_by: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Events as they are kept.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -76,6 +78,10 @@ pub trait Events: Send + Sync {
     /// Keeps the records, their hits and what they touch, all or none; durable on return.
     /// The answers are in the order of the records.
     async fn append(&self, records: Vec<Recorded>) -> Result<Vec<Stored>, StoreError>;
+    /// Keeps hits that correlations found at events that are stored; what is new becomes pending,
+    /// what was there changes nothing. All or none. Names the events that are not stored, whose
+    /// hits are not kept.
+    async fn derive(&self, hits: Vec<Hit>) -> Result<BTreeSet<EventId>, StoreError>;
     /// Keeps dead letters; the same letter (origin, line, content) is kept once.
     async fn bury(&self, letters: Vec<DeadLetter>) -> Result<(), StoreError>;
     /// The event of that id.

@@ -11,17 +11,19 @@ mod incidents;
 mod orchestrator;
 mod ports;
 mod snapshots;
+mod windows;
 
 pub use account::{Account, AccountError, WriteKey};
 pub use approvals::{Approvals, Cast, Question, Standing};
 pub use channel::{Channel, ChannelError};
 pub use clock::Clock;
-pub use detector::{DetectError, Detector};
+pub use detector::{Correlator, DetectError, Detector, Found};
 pub use events::{DeadLetter, Disposition, EventFilter, Events, Recorded, Stored};
 pub use incidents::{Incidents, Opened, Pending};
 pub use orchestrator::Orchestrator;
 pub use ports::Ports;
 pub use snapshots::Snapshots;
+pub use windows::Windows;
 
 use crate::fault::{Classify, Fault};
 

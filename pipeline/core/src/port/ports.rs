@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Account, Approvals, Clock, Events, Incidents, Orchestrator, Snapshots};
+use super::{Account, Approvals, Clock, Events, Incidents, Orchestrator, Snapshots, Windows};
 
 /// Everything the use cases stand on.
 #[derive(Clone)]
@@ -13,6 +13,8 @@ pub struct Ports {
     pub incidents: Arc<dyn Incidents>,
     /// Questions and votes.
     pub approvals: Arc<dyn Approvals>,
+    /// Windows of correlations.
+    pub windows: Arc<dyn Windows>,
     /// States.
     pub snapshots: Arc<dyn Snapshots>,
     /// The protected account.

@@ -32,6 +32,12 @@ pub(crate) fn nanos(time: Timestamp) -> i64 {
     })
 }
 
+/// The time behind a column of nanoseconds.
+pub(super) fn time_of_nanos(row: &Row<'_>, index: usize) -> Result<Timestamp, rusqlite::Error> {
+    let nanos: i64 = row.get(index)?;
+    Timestamp::from_nanosecond(nanos.into()).map_err(|e| unreadable(index, e))
+}
+
 /// The short form of an event's id in the index. Different ids may meet in one: whoever
 /// looks up by it compares the id too.
 pub(super) fn fold(id: &EventId) -> i64 {

@@ -1,7 +1,10 @@
 //! Port `Events`.
 
+use std::collections::BTreeSet;
+
 use aisaws_core::canonical::Digest;
 use aisaws_core::event::Event;
+use aisaws_core::hit::Hit;
 use aisaws_core::id::EventId;
 use aisaws_core::port::{DeadLetter, EventFilter, Events, Recorded, StoreError, Stored};
 use aisaws_core::resource::ResourceRef;
@@ -21,6 +24,13 @@ impl Events for Store {
             return Ok(Vec::new());
         }
         self.write("keep events", move |tx| intake::append(tx, &records)).await
+    }
+
+    async fn derive(&self, hits: Vec<Hit>) -> Result<BTreeSet<EventId>, StoreError> {
+        if hits.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        self.write("keep hits of correlations", move |tx| intake::derive(tx, &hits)).await
     }
 
     async fn bury(&self, letters: Vec<DeadLetter>) -> Result<(), StoreError> {

@@ -3,13 +3,20 @@
 //! Most events have neither hits nor touches and are one row. An event whose id is there is
 //! compared as text first, since a second delivery is nearly always the same bytes.
 
+use std::collections::BTreeSet;
+
 use aisaws_core::canonical::{self, Digest};
 use aisaws_core::event::Event;
+use aisaws_core::hit::Hit;
+use aisaws_core::id::EventId;
 use aisaws_core::port::{Disposition, Recorded, Stored};
 use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 
 use super::column::{fold, nanos, source_number, to_json};
+
+const HIT: &str = "insert into hit (event, rule, resource, seq, time, principal, content) \
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict do nothing";
 
 /// The statements of one batch, prepared once a connection.
 struct Statements<'t> {
@@ -40,10 +47,7 @@ pub(super) fn append(
              account, region, principal, error, raw) \
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?,
-        hit: tx.prepare_cached(
-            "insert into hit (event, rule, resource, seq, time, principal, content) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict do nothing",
-        )?,
+        hit: tx.prepare_cached(HIT)?,
         pending: tx.prepare_cached("insert into pending (time, id, seq) values (?1, ?2, ?3)")?,
         touch: tx.prepare_cached(
             "insert into touch (resource, time, seq) values (?1, ?2, ?3) on conflict do nothing",
@@ -143,7 +147,7 @@ impl Statements<'_> {
         let mut is_pending = false;
         for hit in &record.hits {
             // A correction that hits as the first content did has nothing new to say.
-            is_pending |= self.hit.execute(params![
+            let is_new = self.hit.execute(params![
                 event.id.as_str(),
                 hit.rule.as_str(),
                 hit.resource.key(),
@@ -152,6 +156,8 @@ impl Statements<'_> {
                 event.actor.principal(),
                 to_json(hit)?,
             ])? == 1;
+            // A suppressed hit is on record and asks for nothing.
+            is_pending |= is_new && hit.suppressed_by.is_none();
         }
         if is_pending {
             self.pending.execute(params![time, event.id.as_str(), seq])?;
@@ -161,6 +167,46 @@ impl Statements<'_> {
         }
         Ok(())
     }
+}
+
+/// Keeps hits at events that are stored; see [`aisaws_core::port::Events::derive`].
+pub(super) fn derive(
+    tx: &Transaction<'_>,
+    hits: &[Hit],
+) -> Result<BTreeSet<EventId>, rusqlite::Error> {
+    let mut event = tx.prepare_cached(
+        "select seq, time, principal from event where fold = ?1 and variant = '' and id = ?2",
+    )?;
+    let mut insert = tx.prepare_cached(HIT)?;
+    let mut pending = tx.prepare_cached(
+        "insert into pending (time, id, seq) values (?1, ?2, ?3) on conflict do nothing",
+    )?;
+    let mut missing = BTreeSet::new();
+    for hit in hits {
+        let id = hit.event.as_str();
+        let found = event
+            .query_row(params![fold(&hit.event), id], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Option<String>>(2)?))
+            })
+            .optional()?;
+        let Some((seq, time, principal)) = found else {
+            missing.insert(hit.event.clone());
+            continue;
+        };
+        let is_new = insert.execute(params![
+            id,
+            hit.rule.as_str(),
+            hit.resource.key(),
+            seq,
+            time,
+            principal,
+            to_json(hit)?,
+        ])? == 1;
+        if is_new && hit.suppressed_by.is_none() {
+            pending.execute(params![time, id, seq])?;
+        }
+    }
+    Ok(missing)
 }
 
 fn canonical_or_as_is(raw: &str) -> String {

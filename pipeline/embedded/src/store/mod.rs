@@ -13,6 +13,7 @@ mod incidents;
 mod intake;
 mod ledger;
 mod snapshots;
+mod windows;
 
 pub(crate) use column::nanos;
 pub(crate) use events::touching;

@@ -132,3 +132,30 @@ create table if not exists baseline (
     state    text not null,               -- state.digest
     primary key (resource, control)
 ) strict, without rowid;
+
+-- What correlations count: matching events by group. Every correlation cuts time into buckets
+-- as long as its span.
+create table if not exists window_entry (
+    correlation text    not null,         -- rule
+    grouping    text    not null,         -- values of the group as a JSON array
+    time        integer not null,         -- of the event
+    event       text    not null,         -- event.id
+    part        integer not null,         -- which of the correlation's rules matched
+    value       text    not null,         -- what is counted; '' where events are
+    bucket      integer not null,
+    arrived     integer not null,
+    primary key (correlation, grouping, time, event, part, value)
+) strict, without rowid;
+create index if not exists window_entry_by_arrival on window_entry (arrived);
+
+create table if not exists window_bucket (
+    correlation text    not null,
+    grouping    text    not null,
+    bucket      integer not null,
+    size        integer not null,         -- entries in it
+    version     integer not null,         -- entries that were ever added
+    is_changed  integer not null,         -- 1: not evaluated since the last one was added
+    is_full     integer not null,         -- 1: entries were turned away
+    primary key (correlation, grouping, bucket)
+) strict, without rowid;
+create index if not exists window_changed on window_bucket (correlation, grouping, bucket) where is_changed = 1;

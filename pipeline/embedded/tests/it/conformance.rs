@@ -3,7 +3,7 @@
 use aisaws_controls::AnyResource;
 use aisaws_core::conformance::account::Subject;
 use aisaws_core::conformance::incidents::Handle;
-use aisaws_core::conformance::{account, approvals, events, incidents, snapshots};
+use aisaws_core::conformance::{account, approvals, events, incidents, snapshots, windows};
 use aisaws_core::port::{Account as _, Disposition, Events as _, Recorded};
 use aisaws_core::resource::ResourceRef;
 use aisaws_core::source::cloudtrail;
@@ -44,6 +44,12 @@ async fn the_store_keeps_incidents_as_claimed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_keeps_windows_as_claimed() {
+    let (_dir, one, other) = two();
+    assert_held(windows::run_all(&one, &other).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_keeps_questions_and_votes_as_claimed() {
     let (_dir, one, other) = two();
     assert_held(approvals::run_all(&one, &other).await);
@@ -62,6 +68,7 @@ async fn one_handle_alone_keeps_the_same_claims() {
     assert_held(incidents::run_all(handle(&one), handle(&one)).await);
     assert_held(approvals::run_all(&one, &one).await);
     assert_held(snapshots::run_all(&one, &one).await);
+    assert_held(windows::run_all(&one, &one).await);
 }
 
 /// A call of S3, kept with what it touches.

@@ -47,6 +47,8 @@ fn record(id: &str) -> Recorded {
         window_seconds: None,
         techniques: Vec::new(),
         is_trial: false,
+        is_correlation: false,
+        suppressed_by: None,
     };
     Recorded { event, hits: vec![hit], disposition: Disposition::Examined, touches: vec![bucket()] }
 }

@@ -212,3 +212,20 @@ pub async fn concurrent_batches_that_overlap_keep_each_event_once(
     equal("new events", &new, &100)?;
     holds("the last event is there", one.get(&scene.id("99")).await?.is_some())
 }
+
+/// Once, whoever derives them; an event that is not stored is named and its hit is not kept.
+pub async fn hits_of_correlations_are_kept_with_stored_events(
+    one: &dyn Events,
+    other: &dyn Events,
+) -> Outcome {
+    let scene = Scene::new("events/derived");
+    let (here, absent) = (scene.event("here", 1)?, scene.event("absent", 2)?);
+    one.append(vec![plain(here.clone())]).await?;
+    let bucket = scene.bucket("b");
+    let hits = vec![hit(&here, "correlation", &bucket), hit(&absent, "correlation", &bucket)];
+    for handle in [one, other] {
+        let missing = handle.derive(hits.clone()).await?;
+        equal("missing", &missing, &[absent.id.clone()].into())?;
+    }
+    equal("nothing to derive", &one.derive(Vec::new()).await?, &[].into())
+}
