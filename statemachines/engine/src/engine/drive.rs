@@ -1,6 +1,7 @@
 //! Driving: run the tasks of an execution until it ends or only time or a token can move it.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -14,6 +15,8 @@ use crate::tasks::{Effects, Submission, Submitted, TaskCall, TaskFailure, TaskRe
 
 /// Executions that [`Engine::resume_all`] drives at once.
 const RESUMED_AT_ONCE: usize = 64;
+/// After this time, whoever follows an execution looks whether another process moved it.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Conflicts with other drivers that one drive puts up with.
 const MAX_CONFLICTS: usize = 1_000;
 
@@ -224,6 +227,36 @@ impl Engine {
                 _ => return Ok(driven),
             }
         }
+    }
+
+    /// Drives an execution to its end, through timers and tokens, however long that takes.
+    /// What another process does to it is seen within five seconds.
+    ///
+    /// # Errors
+    /// As [`Engine::drive`].
+    pub async fn follow(&self, name: &str) -> Result<Driven, EngineError> {
+        let slot = self.inner.slots.get(name);
+        let result = loop {
+            let moved = slot.moved.notified();
+            match self.drive(name).await {
+                Ok(driven) if driven.status == crate::Status::Running => {
+                    let timer = async {
+                        match driven.wake_ms {
+                            Some(at) => self.inner.clock.sleep_until(at).await,
+                            None => std::future::pending().await,
+                        }
+                    };
+                    tokio::select! {
+                        () = moved => {}
+                        () = timer => {}
+                        () = tokio::time::sleep(LOOK_AGAIN) => {}
+                    }
+                }
+                ended => break ended,
+            }
+        };
+        self.inner.slots.release(name, &slot);
+        result
     }
 
     /// Drives every execution that had work to do when the process ended. Those that wait

@@ -5,7 +5,7 @@ mod drive;
 mod slot;
 mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde_json::Value;
 
@@ -83,12 +83,32 @@ pub struct Description {
     pub wake_ms: Option<i64>,
     /// The definition it is pinned to.
     pub machine: Machine,
+    /// Where it believes to run.
+    pub identity: Identity,
 }
 
 /// Drives executions. Cloning is cheap; clones share everything.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+}
+
+/// An engine that is gone once nobody else holds it: for what its tasks keep of it.
+#[derive(Clone)]
+pub(crate) struct WeakEngine {
+    inner: Weak<Inner>,
+}
+
+impl WeakEngine {
+    pub(crate) fn upgrade(&self) -> Option<Engine> {
+        self.inner.upgrade().map(|inner| Engine { inner })
+    }
+}
+
+impl std::fmt::Debug for WeakEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WeakEngine")
+    }
 }
 
 struct Inner {
@@ -132,6 +152,15 @@ impl Engine {
         }
     }
 
+    /// Where executions believe to run.
+    pub fn identity(&self) -> &Identity {
+        &self.inner.identity
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakEngine {
+        WeakEngine { inner: Arc::downgrade(&self.inner) }
+    }
+
     /// Accepts an execution: once this returns, it is durable. States without effects run at
     /// once; [`Engine::drive`] does the rest.
     ///
@@ -143,6 +172,21 @@ impl Engine {
         machine: &Machine,
         input: Value,
     ) -> Result<Started, EngineError> {
+        self.start_as(name, machine, input, self.inner.identity.clone()).await
+    }
+
+    /// As [`Engine::start`], for an execution that believes to run elsewhere: of a state
+    /// machine of another name.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn start_as(
+        &self,
+        name: &str,
+        machine: &Machine,
+        input: Value,
+        identity: Identity,
+    ) -> Result<Started, EngineError> {
         let has_form = (1..=80).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
         if !has_form {
@@ -152,8 +196,7 @@ impl Engine {
             return Err(EngineError::BadInput(name.to_owned()));
         }
         let now_ms = self.inner.clock.now_ms();
-        let mut run =
-            Run::new(machine, name, &self.inner.identity, input, now_ms, self.inner.limits);
+        let mut run = Run::new(machine, name, &identity, input, now_ms, self.inner.limits);
         run.at(now_ms, rand::random());
         run.advance(store::STEP);
         let new = NewExecution {
@@ -286,6 +329,7 @@ impl Engine {
             input: run.head.input,
             started_ms: run.head.started_ms,
             ended_ms: run.head.ended_ms,
+            identity: run.head.identity,
             machine: run.machine,
         })
     }

@@ -26,6 +26,8 @@ pub(super) struct Slot {
     pub(super) driver: tokio::sync::Mutex<()>,
     /// Tells the driver that somebody else stepped the execution.
     pub(super) changed: Notify,
+    /// Tells those who follow the execution that it can be driven on.
+    pub(super) moved: Notify,
 }
 
 /// The slots in use; an execution that nobody works on has none.

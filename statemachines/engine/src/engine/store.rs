@@ -129,6 +129,7 @@ impl Engine {
         let slot = self.inner.slots.get(name);
         let result = self.change_in(name, &slot.live, &mut change).await;
         slot.changed.notify_one();
+        slot.moved.notify_waiters();
         // Without a driver nobody else needs it in memory.
         if slot.driver.try_lock().is_ok() {
             *slot.live.lock().await = None;

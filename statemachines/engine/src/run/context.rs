@@ -15,18 +15,11 @@ impl Run {
                 id.partition, id.region, id.account, id.machine, self.head.name
             );
         }
-        format!(
-            "arn:{}:states:{}:{}:execution:{}:{}",
-            id.partition, id.region, id.account, id.machine, self.head.name
-        )
+        id.execution_arn(&self.head.name)
     }
 
     pub(crate) fn machine_arn(&self) -> String {
-        let id = &self.head.identity;
-        format!(
-            "arn:{}:states:{}:{}:stateMachine:{}",
-            id.partition, id.region, id.account, id.machine
-        )
+        self.head.identity.machine_arn()
     }
 
     /// The context object of `frame` in `state`.

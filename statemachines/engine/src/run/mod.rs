@@ -68,6 +68,27 @@ pub struct Identity {
     pub role_arn: String,
     /// What an Express execution has behind its name in its ARN.
     pub express_run: Option<String>,
+    /// The idempotency key of the task that started the execution, where one did.
+    #[serde(default)]
+    pub started_by: Option<String>,
+}
+
+impl Identity {
+    /// The ARN of the execution of this name.
+    pub(crate) fn execution_arn(&self, name: &str) -> String {
+        format!(
+            "arn:{}:states:{}:{}:execution:{}:{name}",
+            self.partition, self.region, self.account, self.machine
+        )
+    }
+
+    /// The ARN of the state machine.
+    pub(crate) fn machine_arn(&self) -> String {
+        format!(
+            "arn:{}:states:{}:{}:stateMachine:{}",
+            self.partition, self.region, self.account, self.machine
+        )
+    }
 }
 
 impl Default for Identity {
@@ -79,6 +100,7 @@ impl Default for Identity {
             machine: "StateMachine".to_owned(),
             role_arn: "arn:aws:iam::000000000000:role/StateMachine".to_owned(),
             express_run: None,
+            started_by: None,
         }
     }
 }

@@ -29,7 +29,10 @@ impl<'a> Resource<'a> {
                 Self { family: Family::Activity, arn, service: "", action: "" }
             }
             ("states", rest) => {
-                let (service, action) = rest.rsplit_once(':').unwrap_or(("", rest));
+                // The `:2` of `startExecution.sync:2` belongs to the action.
+                let body = rest.strip_suffix(":2").unwrap_or(rest);
+                let service = body.rsplit_once(':').map_or("", |(service, _)| service);
+                let action = rest.strip_prefix(service).unwrap_or(rest).trim_start_matches(':');
                 Self { family: Family::Service, arn, service, action }
             }
             _ => Self { family: Family::Lambda, arn, service: "", action: "" },

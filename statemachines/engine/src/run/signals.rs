@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::frame::{Purpose, TaskPhase};
-use super::resource::Resource;
+use super::resource::{Family, Resource};
 use super::step::Flow;
 use super::{Dirty, Failure, Frame, Phase, Query, ROOT, Run, Status};
 use crate::history::Payload;
@@ -184,6 +184,7 @@ impl Run {
         let state = machine.state(frame.graph, frame.state).ok_or(Rejected::NotWaiting)?;
         self.budget = self.budget.max(1_000);
         self.settled.push(task.key.clone());
+        let task = self.answered_early(&mut frame, task);
         let flow = match result {
             Ok(output) => {
                 self.succeeded(id, &mut frame, state, &task, Self::result_payload(output))
@@ -196,6 +197,17 @@ impl Run {
         };
         self.settle(id, frame, flow);
         Ok(())
+    }
+
+    /// A worker may answer an activity's task before the commit that says that it took it.
+    fn answered_early(&mut self, frame: &mut Frame, task: Box<TaskPhase>) -> Box<TaskPhase> {
+        if task.is_submitted || Resource::parse(&task.resource).family != Family::Activity {
+            return task;
+        }
+        let mut started = task.clone();
+        started.is_submitted = true;
+        self.submitted(frame, task, &Value::Null);
+        started
     }
 
     /// The worker that holds the token is alive.
