@@ -1,12 +1,13 @@
 //! A durable, embeddable interpreter of the Amazon States Language.
 //!
 //! The same definition runs here and on AWS Step Functions, with the same result, errors
-//! and history. The crate knows nothing of AWS services, nor of what its tasks do.
+//! and history. Beside [`integrations`], the crate knows nothing of AWS services, nor of what tasks do.
 //!
 //! * [`Machine`] is a definition that was parsed and found to be right.
 //! * [`Tasks`] runs what Task states ask for: a resource ARN and an input, a result or an error.
 //! * [`Journal`] keeps executions; [`MemoryJournal`] forgets them with the process,
 //!   `SqliteJournal` (feature `sqlite`) does not.
+//! * [`integrations`] are tasks in the manner of AWS: Lambda, SQS, SNS, DynamoDB, executions.
 //! * [`Engine`] drives executions: start, drive, tokens, timers, history.
 //!
 //! Inside, `run` is the pure core: an execution is a tree of frames plus JSON, and a step
@@ -20,6 +21,7 @@ mod definition;
 mod engine;
 pub mod graph;
 mod history;
+pub mod integrations;
 mod items;
 mod journal;
 mod lang;

@@ -10,6 +10,8 @@ mod durable;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod integrations;
+#[cfg(test)]
 mod language;
 #[cfg(test)]
 mod process;
