@@ -75,9 +75,9 @@ pub(crate) enum Command {
     /// Controls: what is checked and repaired
     #[command(subcommand)]
     Control(Listing),
-    /// Detection rules
+    /// Detection rules (Sigma)
     #[command(subcommand)]
-    Rule(Listing),
+    Rule(Rule),
     /// What a control or rule finds, why it matters, how it is repaired, what can go wrong
     Explain {
         /// Id of a control or rule
@@ -210,6 +210,35 @@ pub(crate) enum Listing {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Rule {
+    /// All rules in force
+    List,
+    /// Everything one rule says of itself, and its text
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Every problem of rule files, with file, line and what to do
+    Lint {
+        /// Rule files or folders [default: the rules in force]
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Run the cases beside rules (`NAME.cases.yml` beside `NAME.yml`)
+    Test {
+        /// Rule files or folders [default: the built-in rules]
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Which ATT&CK techniques and which watched events the rules answer
+    Coverage {
+        /// Folders of further rules to count, beside those in force
+        #[arg(long = "rules", value_name = "DIR")]
+        folders: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Store {
     /// Every ledger entry, one JSON object a line
     Export,
@@ -231,10 +260,13 @@ pub(crate) enum Config {
         #[arg(default_value = "aisaws.toml")]
         path: PathBuf,
         /// Print the built-in policy file instead
-        #[arg(long, conflicts_with = "weights")]
+        #[arg(long, conflicts_with_all = ["weights", "mapping"])]
         policy: bool,
         /// Print the built-in weights file instead
-        #[arg(long)]
+        #[arg(long, conflicts_with = "mapping")]
         weights: bool,
+        /// Print the built-in mapping for foreign rules instead
+        #[arg(long)]
+        mapping: bool,
     },
 }

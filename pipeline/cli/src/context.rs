@@ -108,7 +108,7 @@ impl Context {
 
     /// The built-in rules and those of the configured folders.
     pub(crate) fn rules(&self) -> anyhow::Result<Detect> {
-        rules::load(&self.config.detect.rules, self.config.network.known.clone())
+        rules::load(&self.config.detect, self.config.network.known.clone())
     }
 
     /// The responder over these ports.

@@ -17,7 +17,8 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::detect::Detect;
+use crate::detect::{Detect, Foreign};
+use crate::mapping::Mapping;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,9 +87,23 @@ pub enum CasesError {
 /// # Errors
 /// Where the rule or a case cannot be read; a case that goes wrong is an [`Outcome`].
 pub fn run(name: &str, rule: &str, cases: &str) -> Result<Vec<Outcome>, CasesError> {
+    run_with(name, rule, cases, Mapping::default())
+}
+
+/// As [`run`], with the mapping that says what hits of a foreign rule are about.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    name: &str,
+    rule: &str,
+    cases: &str,
+    mapping: Mapping,
+) -> Result<Vec<Outcome>, CasesError> {
     let file: File = yaml_serde::from_str(cases)
         .map_err(|source| CasesError::File { rule: name.to_owned(), source })?;
-    let (detect, errors) = Detect::new([(name, rule)], file.known_networks);
+    let foreign = Foreign { mapping, ..Foreign::default() };
+    let (detect, errors) = Detect::with_foreign([(name, rule)], file.known_networks, foreign);
     if let Some(error) = errors.into_iter().next() {
         return Err(CasesError::Rule(error));
     }

@@ -1,22 +1,22 @@
 //! Rules with their responses, asked about events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use aisaws_core::event::{Event, Source, Standing};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::RuleId;
 use aisaws_core::port::{DetectError, Detector};
-use aisaws_core::resource::ResourceRef;
 use aisaws_core::risk::Severity;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
+use crate::attack;
 use crate::builtin;
-use crate::response::{Response, Stage};
-use crate::sigma::{
-    Document, Extra, Level, Logs, NotEvaluated, Problem, Rule, RuleError, ScanError, parse,
-};
+use crate::mapping::Mapping;
+use crate::pointer;
+use crate::response::{Located, Response, Stage};
+use crate::sigma::{Document, Extra, Level, Logs, NotEvaluated, Rule, RuleError, ScanError, parse};
 
 /// What is reported about the source address in the field `aisaws.source_network`.
 const SOURCE_NETWORK: &str = "source_network";
@@ -26,7 +26,17 @@ const SOURCE_NETWORK: &str = "source_network";
 pub struct Detect {
     rules: Logs,
     responses: BTreeMap<String, Response>,
+    mapping: Mapping,
     known_networks: Vec<IpNet>,
+}
+
+/// How rules of others are taken.
+#[derive(Debug, Clone, Default)]
+pub struct Foreign {
+    /// What their hits are about, asked before the built-in mapping.
+    pub mapping: Mapping,
+    /// Ids of rules whose probation is over: their hits may be acted upon.
+    pub promoted: BTreeSet<String>,
 }
 
 /// A rule and what its hits are about.
@@ -48,14 +58,26 @@ pub struct Examined {
 }
 
 impl Detect {
-    /// Takes rule files as pairs of name and text. What cannot be used is returned beside
-    /// what can, so that one bad rule does not switch off the others.
-    ///
-    /// An event has the field `aisaws.source_network` (`known` or `unknown`) where networks
-    /// are given and its source address is an IP address, not the name of a service.
+    /// As [`Self::with_foreign`], with the built-in mapping and no rule promoted.
     pub fn new<'f>(
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
         known_networks: Vec<IpNet>,
+    ) -> (Self, Vec<RuleError>) {
+        Self::with_foreign(files, known_networks, Foreign::default())
+    }
+
+    /// Takes rule files as pairs of name and text. What cannot be used is returned beside
+    /// what can, so that one bad rule does not switch off the others.
+    ///
+    /// A rule that does not say what its hits are about is one of others: they are about what
+    /// the event that fired names by the mapping, and recorded only unless it is promoted.
+    ///
+    /// An event has the field `aisaws.source_network` (`known` or `unknown`) where networks
+    /// are given and its source address is an IP address, not the name of a service.
+    pub fn with_foreign<'f>(
+        files: impl IntoIterator<Item = (&'f str, &'f str)>,
+        known_networks: Vec<IpNet>,
+        foreign: Foreign,
     ) -> (Self, Vec<RuleError>) {
         let mut errors = Vec::new();
         let mut documents = Vec::new();
@@ -63,14 +85,14 @@ impl Detect {
         for document in files.into_iter().flat_map(|(name, text)| parse(name, text)) {
             match document {
                 Ok(Document::Rule(rule)) => match Response::of(&rule) {
-                    Ok(Some(response)) => {
+                    Ok(response) => {
+                        let mut response = response.unwrap_or(Response::FOREIGN);
+                        if foreign.promoted.contains(rule.meta.key()) {
+                            response.stage = Stage::Active;
+                        }
                         responses.insert(rule.meta.key().to_owned(), response);
                         documents.push(Document::Rule(rule));
                     }
-                    Ok(None) => errors.push(RuleError {
-                        place: rule.place,
-                        problem: Problem::Missing(crate::response::SECTION),
-                    }),
                     Err(error) => errors.push(error),
                 },
                 Ok(other) => documents.push(other),
@@ -79,7 +101,7 @@ impl Detect {
         }
         let (rules, duplicates) = Logs::new(documents);
         errors.extend(duplicates);
-        (Self { rules, responses, known_networks }, errors)
+        (Self { rules, responses, mapping: foreign.mapping, known_networks }, errors)
     }
 
     /// Our own rules.
@@ -129,25 +151,25 @@ impl Detect {
         };
         for rule in fired {
             let Some(response) = self.responses.get(rule.meta.key()) else { continue };
-            let resources = response.resources(event)?;
-            let id = RuleId::new(rule.meta.key());
+            let Located { resources, controls } = response.located(event, &self.mapping)?;
             if resources.is_empty() {
-                examined.unplaced.push(id);
+                examined.unplaced.push(RuleId::new(rule.meta.key()));
                 continue;
             }
-            examined.hits.extend(resources.into_iter().map(|resource| Hit {
-                rule: id.clone(),
+            let hits = resources.into_iter().map(|resource| Hit {
+                rule: RuleId::new(rule.meta.key()),
                 title: rule.meta.title.clone(),
                 severity: severity(rule.meta.level),
                 event: event.id.clone(),
                 resource,
-                controls: response.controls.clone(),
+                controls: controls.clone(),
                 window_seconds: response.window_seconds,
                 techniques: techniques(&rule.meta.tags),
                 is_trial: response.stage == Stage::Test,
                 is_correlation: false,
                 suppressed_by: None,
-            }));
+            });
+            examined.hits.extend(hits);
         }
         Ok(examined)
     }
@@ -169,10 +191,16 @@ pub(crate) fn extra_for(address: Option<IpAddr>, known_networks: &[IpNet]) -> Ex
     Extra::new(Map::from_iter([(SOURCE_NETWORK.to_owned(), Value::from(word))]))
 }
 
-/// What a hit is about whose event names no resource.
-const ACCOUNT: &str = "AWS::::Account";
-
 impl Detect {
+    /// What a hit of the rule on this event is about: its resources and controls as the rule
+    /// says, or else the mapping; the account and no control where neither finds any.
+    ///
+    /// # Errors
+    /// Where the event's text cannot be read.
+    pub fn resource_of(&self, rule: LoadedRule<'_>, event: &Event) -> Result<Located, ScanError> {
+        rule.response.placed(event, &self.mapping)
+    }
+
     /// A hit that names the account, with no control to ask: it is recorded and scored, so that
     /// a rule that fired is never lost.
     fn account_hit(&self, id: &RuleId, event: &Event) -> Option<Hit> {
@@ -183,12 +211,7 @@ impl Detect {
             title: meta.title.clone(),
             severity: severity(meta.level),
             event: event.id.clone(),
-            resource: ResourceRef {
-                kind: ACCOUNT.to_owned(),
-                id: event.account.as_str().to_owned(),
-                account: event.account.clone(),
-                region: event.region.clone(),
-            },
+            resource: pointer::account(event),
             controls: Vec::new(),
             window_seconds: loaded.response.window_seconds,
             techniques: techniques(&meta.tags),
@@ -222,11 +245,6 @@ fn severity(level: Option<Level>) -> Severity {
     }
 }
 
-/// `T1562.008` of `attack.t1562.008`.
 fn techniques(tags: &[String]) -> Vec<String> {
-    tags.iter()
-        .filter_map(|tag| tag.strip_prefix("attack.t"))
-        .filter(|number| number.starts_with(|c: char| c.is_ascii_digit()))
-        .map(|number| format!("T{number}"))
-        .collect()
+    tags.iter().filter_map(|tag| attack::technique(tag)).collect()
 }

@@ -6,17 +6,24 @@
 //! on the side of looking. A call that was refused is a hit like any other; its event says so.
 //!
 //! This crate deliberately knows no control, no store and no AWS SDK. Start reading at
-//! [`Detect`], then [`sigma`] for the rule language, [`builtin`] for our own rules.
+//! [`Detect`], then [`sigma`] for the rule language, [`builtin`] for our own rules,
+//! [`mapping`] for what hits of others' rules are about.
 
+pub mod attack;
 pub mod builtin;
 pub mod cases;
 mod detect;
 mod lines;
 pub mod lint;
+pub mod mapping;
+mod pointer;
+mod record;
 pub mod response;
 pub mod sigma;
 mod stage;
+pub mod watched;
 
-pub use detect::{Detect, Examined, LoadedRule};
+pub use detect::{Detect, Examined, Foreign, LoadedRule};
 pub use lines::Lines;
+pub use mapping::{Mapping, MappingError};
 pub use stage::{Record, StageError};

@@ -6,7 +6,7 @@
 //!
 //! `event_id` is the event's `eventID`; derived from the text where it has none, the same as
 //! when the event is taken in. `level` is `medium` where the rule does not say. `resource` is
-//! `null` where the rule does not say what a hit is about, or the event does not name it.
+//! what [`crate::Detect::resource_of`] says; `null` where the text is no event of a log.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::detect::extra_for;
-use crate::response::Response;
+use crate::mapping::Mapping;
+use crate::response::{Located, Response};
 use crate::sigma::{
     Document, Extra, Head, Level, Logs, NotEvaluated, Rule, RuleError, ScanError, parse,
 };
@@ -33,6 +34,7 @@ const MAX_DEPTH: u8 = 2;
 pub struct Lines {
     rules: Logs,
     responses: BTreeMap<String, Response>,
+    mapping: Mapping,
     known_networks: Vec<IpNet>,
 }
 
@@ -59,10 +61,11 @@ struct Around<'a> {
 
 impl Lines {
     /// Takes rule files as pairs of name and text, our own or foreign. What cannot be used is
-    /// returned beside what can.
+    /// returned beside what can. The mapping says what hits of foreign rules are about.
     pub fn new<N: AsRef<str>, T: AsRef<str>>(
         files: impl IntoIterator<Item = (N, T)>,
         known_networks: Vec<IpNet>,
+        mapping: Mapping,
     ) -> (Self, Vec<RuleError>) {
         let mut errors = Vec::new();
         let mut documents = Vec::new();
@@ -72,8 +75,8 @@ impl Lines {
                 match document {
                     Ok(Document::Rule(rule)) => {
                         match Response::of(&rule) {
-                            Ok(None) => {}
-                            Ok(Some(response)) => {
+                            Ok(response) => {
+                                let response = response.unwrap_or(Response::FOREIGN);
                                 responses.insert(rule.meta.key().to_owned(), response);
                             }
                             // The rule still says what it finds, if not where to look.
@@ -88,7 +91,7 @@ impl Lines {
         }
         let (rules, duplicates) = Logs::new(documents);
         errors.extend(duplicates);
-        (Self { rules, responses, known_networks }, errors)
+        (Self { rules, responses, mapping, known_networks }, errors)
     }
 
     /// What was understood and is not evaluated.
@@ -165,7 +168,8 @@ impl Lines {
                 None => Vec::new(),
                 Some(response) => {
                     let event = event.get_or_insert_with(|| cloudtrail::parse(text).ok());
-                    event.as_ref().map_or(Ok(Vec::new()), |event| response.resources(event))?
+                    let located = |event| response.placed(event, &self.mapping);
+                    event.as_ref().map_or(Ok(Located::default()), located)?.resources
                 }
             };
             let mut line = |resource: Option<&ResourceRef>| {
@@ -196,7 +200,8 @@ mod tests {
     const OWN: &str = "title: Stopped\nid: own\nlevel: high\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n  s:\n    eventName: StopLogging\n  condition: s\naisaws:\n  resource: {type: 'AWS::CloudTrail::Trail', id: requestParameters.name}\n  controls: []\n  stage: test\n";
 
     fn lines(text: &str) -> String {
-        let (rules, errors) = Lines::new([("r.yml", RULE), ("own.yml", OWN)], Vec::new());
+        let (rules, errors) =
+            Lines::new([("r.yml", RULE), ("own.yml", OWN)], Vec::new(), Mapping::default());
         assert!(errors.is_empty(), "{errors:?}");
         let mut out = Vec::new();
         rules.examine(text, &mut out).unwrap();
@@ -233,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_refused() {
-        let (rules, _) = Lines::new([("r.yml", RULE)], Vec::new());
+        let (rules, _) = Lines::new([("r.yml", RULE)], Vec::new(), Mapping::default());
         for text in ["", "1", "[]", "{", "{\"a\":1}{\"a\":2}"] {
             assert!(rules.examine(text, &mut Vec::new()).is_err(), "{text}");
         }

@@ -15,63 +15,31 @@
 //!                                         # a tumbling window are one incident
 //! ```
 //!
+//! A rule without the section is foreign: its hits are about what the event that fired names, by
+//! [`crate::mapping`], and are recorded only, unless the user promotes the rule.
+//!
 //! IAM is global: its resources are in the region where its events are recorded (`us-east-1`
 //! outside of China and GovCloud), whatever the region of the call that points at them.
 
-use std::collections::BTreeSet;
-
 use aisaws_core::event::Event;
-use aisaws_core::id::{AccountId, ControlId, Region};
+use aisaws_core::id::ControlId;
 use aisaws_core::resource::ResourceRef;
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::sigma::{Head, Path, Problem, Rule, RuleError, ScanError};
+use crate::mapping::Mapping;
+use crate::pointer::{self, Pointer, Written};
+use crate::sigma::{Problem, Rule, RuleError, ScanError};
 
 /// Name of the section.
 pub const SECTION: &str = "aisaws";
-/// Types whose resources are in no region.
-const GLOBAL_TYPES: &str = "AWS::IAM::";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Section {
-    resource: ResourceSection,
+    resource: Written,
     controls: Vec<ControlId>,
     stage: Stage,
     window: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ResourceSection {
-    #[serde(rename = "type")]
-    kind: String,
-    id: OneOrMany,
-    account: Option<String>,
-    region: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    // First, because a list of two texts would be taken for a `PartOfField` too.
-    Many(Vec<Source>),
-    One(Source),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Source {
-    Field(String),
-    Part(PartOfField),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PartOfField {
-    field: String,
-    split: String,
 }
 
 /// Whether hits of a rule may be acted upon.
@@ -84,29 +52,48 @@ pub enum Stage {
     Test,
 }
 
-#[derive(Debug, Clone)]
-struct Place {
-    path: Path,
-    split: Option<String>,
+impl Stage {
+    /// The word for it in a rule.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Test => "test",
+        }
+    }
 }
 
 /// What a hit of one rule is about.
 #[derive(Debug, Clone)]
 pub struct Response {
-    /// Type of the resource, as CloudFormation names it.
-    pub kind: String,
-    /// Controls to check, in order.
-    pub controls: Vec<ControlId>,
     /// Whether hits may be acted upon.
     pub stage: Stage,
     /// Length of the tumbling window whose hits are one incident.
     pub window_seconds: Option<u32>,
-    ids: Vec<Place>,
-    account: Option<Path>,
-    region: Option<Path>,
+    target: Target,
+}
+
+#[derive(Debug, Clone)]
+enum Target {
+    /// The rule says it.
+    Own { pointer: Pointer, controls: Vec<ControlId> },
+    /// The event says it, by the mapping.
+    ByEvent,
+}
+
+/// What one hit is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Located {
+    /// The resources, each once, sorted.
+    pub resources: Vec<ResourceRef>,
+    /// The controls to check there, in this order.
+    pub controls: Vec<ControlId>,
 }
 
 impl Response {
+    /// What a hit of a foreign rule is about; it is on probation.
+    pub const FOREIGN: Self =
+        Self { stage: Stage::Test, window_seconds: None, target: Target::ByEvent };
+
     /// Reads the rule's section; `None` where it has none, as foreign rules do.
     ///
     /// # Errors
@@ -128,94 +115,62 @@ impl Response {
             })?),
             None => None,
         };
-        let sources = match section.resource.id {
-            OneOrMany::One(source) => vec![source],
-            OneOrMany::Many(sources) => sources,
-        };
-        if sources.is_empty() {
-            return Err(wrong("resource", "resource.id", "a field or a list of fields"));
-        }
-        let place = |source| match source {
-            Source::Field(field) => Place { path: Path::new(field), split: None },
-            Source::Part(part) => Place { path: Path::new(part.field), split: Some(part.split) },
-        };
-        Ok(Some(Self {
-            kind: section.resource.kind,
-            controls: section.controls,
-            stage: section.stage,
-            window_seconds,
-            ids: sources.into_iter().map(place).collect(),
-            account: section.resource.account.map(Path::new),
-            region: section.resource.region.map(Path::new),
-        }))
+        let pointer = Pointer::new(section.resource)
+            .ok_or_else(|| wrong("resource", "resource.id", "a field or a list of fields"))?;
+        let target = Target::Own { pointer, controls: section.controls };
+        Ok(Some(Self { stage: section.stage, window_seconds, target }))
     }
 
-    /// The resources the event is about, each once; none where the event does not name any.
+    /// Type of the resource, as CloudFormation names it; `None` where the event decides.
+    pub fn kind(&self) -> Option<&str> {
+        match &self.target {
+            Target::Own { pointer, .. } => Some(&pointer.kind),
+            Target::ByEvent => None,
+        }
+    }
+
+    /// Controls that the rule itself names.
+    pub fn controls(&self) -> &[ControlId] {
+        match &self.target {
+            Target::Own { controls, .. } => controls,
+            Target::ByEvent => &[],
+        }
+    }
+
+    /// The fields of an event that the section looks at, as written.
+    pub fn fields(&self) -> Vec<&str> {
+        match &self.target {
+            Target::Own { pointer, .. } => pointer.fields().collect(),
+            Target::ByEvent => Vec::new(),
+        }
+    }
+
+    /// What a hit on this event is about. No resource where the rule says how to find one and
+    /// the event names none, as that of a refused call may not.
     ///
     /// # Errors
     /// Where the parts of the event that may name them cannot be read.
-    pub fn resources(&self, event: &Event) -> Result<Vec<ResourceRef>, ScanError> {
-        let paths = self.ids.iter().map(|p| &p.path).chain(&self.account).chain(&self.region);
-        let names: BTreeSet<&str> = paths.flat_map(Path::top_level_names).collect();
-        let record = Head::read(&event.raw)?.part(&names)?;
-        let found = self.ids.iter().map(|place| place.texts(&record));
-        let ids = found.into_iter().find(|ids| !ids.is_empty()).unwrap_or_default();
-        let account = self.account.as_ref().and_then(|p| first_text(p, &record));
-        let region = self.region.as_ref().and_then(|p| first_text(p, &record));
-        let region = if self.kind.starts_with(GLOBAL_TYPES) {
-            global_region(&event.region)
-        } else {
-            region.map_or_else(|| event.region.clone(), Region::new)
-        };
-        let account = account.map_or_else(|| event.account.clone(), AccountId::new);
-        let resource = |id| ResourceRef {
-            kind: self.kind.clone(),
-            id,
-            account: account.clone(),
-            region: region.clone(),
-        };
-        let unique: BTreeSet<ResourceRef> = ids.into_iter().map(resource).collect();
-        Ok(unique.into_iter().collect())
-    }
-}
-
-impl Place {
-    fn texts(&self, record: &Value) -> Vec<String> {
-        let mut found = Vec::new();
-        self.path.any(record, &mut |value| {
-            let text = value.as_str().unwrap_or_default();
-            let id = match &self.split {
-                Some(separator) => text.rsplit(separator.as_str()).next().unwrap_or_default(),
-                None => text,
-            };
-            if !id.is_empty() {
-                found.push(id.to_owned());
+    pub fn located(&self, event: &Event, mapping: &Mapping) -> Result<Located, ScanError> {
+        match &self.target {
+            Target::Own { pointer, controls } => {
+                Ok(Located { resources: pointer.resources(event)?, controls: controls.clone() })
             }
-            false
-        });
-        found
+            Target::ByEvent => mapping.located(event),
+        }
     }
-}
 
-/// Where global services record and answer in the partition of this region.
-fn global_region(region: &Region) -> Region {
-    let region = region.as_str();
-    Region::new(if region.starts_with("cn-") {
-        "cn-north-1"
-    } else if region.starts_with("us-gov-") {
-        "us-gov-west-1"
-    } else {
-        "us-east-1"
-    })
-}
-
-fn first_text(path: &Path, record: &Value) -> Option<String> {
-    let mut found = None;
-    path.any(record, &mut |value| {
-        found = value.as_str().filter(|s| !s.is_empty()).map(str::to_owned);
-        found.is_some()
-    });
-    found
+    /// As [`Self::located`]; the account and no control where that finds no resource.
+    ///
+    /// # Errors
+    /// As [`Self::located`].
+    pub fn placed(&self, event: &Event, mapping: &Mapping) -> Result<Located, ScanError> {
+        let located = self.located(event, mapping)?;
+        Ok(if located.resources.is_empty() {
+            Located { resources: vec![pointer::account(event)], controls: Vec::new() }
+        } else {
+            located
+        })
+    }
 }
 
 fn parse_window(text: &str) -> Option<u32> {

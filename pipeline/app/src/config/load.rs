@@ -83,6 +83,12 @@ pub fn load(
     if let Some(value) = variable("AISAWS_DETECT_RULES") {
         config.detect.rules = list(value).into_iter().map(PathBuf::from).collect();
     }
+    if let Some(value) = variable("AISAWS_DETECT_MAPPING") {
+        config.detect.mapping = PathBuf::from(value);
+    }
+    if let Some(value) = variable("AISAWS_DETECT_PROMOTE") {
+        config.detect.promote = list(value);
+    }
     if let Some(value) = variable("AISAWS_SCORE_WEIGHTS") {
         config.score.weights = PathBuf::from(value);
     }

@@ -60,8 +60,12 @@ pub struct Network {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Detect {
-    /// Folders of further rules.
+    /// Folders of further rules, or files.
     pub rules: Vec<PathBuf>,
+    /// Mapping file, asked before the built-in one; empty: none.
+    pub mapping: PathBuf,
+    /// Ids of rules whose probation is over.
+    pub promote: Vec<String>,
 }
 
 /// How it is scored.

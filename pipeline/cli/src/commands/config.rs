@@ -34,6 +34,9 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Ended> 
         }
         Command::Init { policy: true, .. } => output::line(aisaws_decide::DEFAULT.trim_end()),
         Command::Init { weights: true, .. } => output::line(aisaws_score::DEFAULT.trim_end()),
+        Command::Init { mapping: true, .. } => {
+            output::line(aisaws_detect::mapping::DEFAULT.trim_end());
+        }
         Command::Init { path, .. } => {
             let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
             let written = file.and_then(|mut file| file.write_all(DEFAULT.as_bytes()));

@@ -9,7 +9,7 @@ use aisaws_detect::{Lines, builtin};
 
 use crate::context::Context;
 use crate::output::{self, data};
-use crate::{Ended, Usage};
+use crate::{Ended, Usage, rules};
 
 /// Records that could not be read and are named; of more, the number is told.
 const NAMED: usize = 100;
@@ -56,8 +56,9 @@ pub(crate) fn run(
 /// The rules of the folders, or our own; and how many could not be used.
 fn load(context: &Context, folders: &[PathBuf]) -> anyhow::Result<(Lines, usize)> {
     let networks = context.config.network.known.clone();
-    let (rules, errors) = if folders.is_empty() {
-        Lines::new(builtin::RULES.iter().map(|file| (file.path, file.rule)), networks)
+    let mapping = rules::mapping(&context.config.detect)?;
+    let (lines, errors) = if folders.is_empty() {
+        Lines::new(builtin::RULES.iter().map(|file| (file.path, file.rule)), networks, mapping)
     } else {
         let files = rule_files(folders)?;
         if files.is_empty() {
@@ -72,15 +73,15 @@ fn load(context: &Context, folders: &[PathBuf]) -> anyhow::Result<(Lines, usize)
             let text = String::from_utf8_lossy(&bytes).into_owned();
             (path.display().to_string(), text)
         });
-        Lines::new(texts, networks)
+        Lines::new(texts, networks, mapping)
     };
     for error in &errors {
         output::note(&data(&chain(error)));
     }
-    for left in rules.not_evaluated() {
+    for left in lines.not_evaluated() {
         output::note(&data(&format!("note: {left}")));
     }
-    Ok((rules, errors.len()))
+    Ok((lines, errors.len()))
 }
 
 /// Whether a path is a folder of rules, as it may follow the first one of `--rules`.

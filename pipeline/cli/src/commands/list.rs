@@ -53,11 +53,12 @@ pub(crate) fn rules(context: &Context) -> anyhow::Result<Ended> {
                 [
                     r.id.to_string(),
                     r.level.clone(),
+                    r.stage.to_owned(),
                     r.controls.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
                     r.title.clone(),
                 ]
             });
-            output::line(&table(["rule", "level", "controls", "finds"], rows));
+            output::line(&table(["rule", "level", "stage", "controls", "finds"], rows));
         }
     }
     Ok(Ended::Done)

@@ -10,6 +10,8 @@ mod list;
 mod machine;
 mod replay;
 mod respond;
+mod rule;
+mod rule_coverage;
 mod store;
 
 use crate::Ended;
@@ -27,7 +29,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Approval(command) => approval::run(&context, command).await,
         Command::Replay(args) => replay::run(&context, args).await,
         Command::Control(_) => list::controls(&context),
-        Command::Rule(_) => list::rules(&context),
+        Command::Rule(command) => rule::run(&context, command),
         Command::Explain { id } => explain::run(&context, &id),
         Command::Store(command) => store::run(&context, command).await,
         Command::Machine(command) => machine::run(&context, command).await,

@@ -1,6 +1,6 @@
 //! A rule file's documents: rules, correlations and filters, with what they say of themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use yaml_serde::{Mapping, Value};
 
@@ -9,6 +9,7 @@ use super::compile::{Compiled, compile};
 use super::correlation::Correlation;
 use super::error::{Place, Problem, RuleError};
 use super::filter::Filter;
+use super::index::demanded;
 use super::matcher::Node;
 use super::source::Source;
 
@@ -168,6 +169,23 @@ impl Rule {
     /// Search identifiers that no condition uses.
     pub fn unused_selections(&self) -> &[String] {
         &self.unused
+    }
+
+    /// The fields that the rule looks at, each once; keywords, which look everywhere, aside.
+    pub fn fields(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        self.node.for_each_field(&mut |path| {
+            if let Some(path) = path {
+                names.insert(path.as_str().to_owned());
+            }
+        });
+        names
+    }
+
+    /// Values, one of which the field must have for the rule to match, in lower case; `None`:
+    /// the rule does not say.
+    pub fn demanded(&self, field: &str) -> Option<BTreeSet<String>> {
+        demanded(&self.node, field)
     }
 
     /// Whether the rule matches this event.

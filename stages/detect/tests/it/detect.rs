@@ -10,7 +10,7 @@ use aisaws_core::risk::Severity;
 use aisaws_core::source::cloudtrail;
 use aisaws_core::stage::{Cx, invoke};
 use aisaws_detect::sigma::{Extra, Logs, Problem, RuleSet, Why, parse};
-use aisaws_detect::{Detect, StageError, lint};
+use aisaws_detect::{Detect, Foreign, Mapping, StageError, lint};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::json;
@@ -79,6 +79,47 @@ fn a_rule_that_fires_without_a_resource_is_told() {
     let examined = detect(RULE).examine(&event(&json!(null))).unwrap();
     assert!(examined.hits.is_empty());
     assert_eq!(examined.unplaced.len(), 1);
+}
+
+/// A rule as others write them: it does not say what its hits are about.
+fn foreign() -> String {
+    RULE.split_once("aisaws:").unwrap().0.replace("id: test.something", "id: f-1")
+}
+
+#[test]
+fn a_foreign_rule_is_on_probation_and_points_where_the_event_does() {
+    let mut record: serde_json::Value =
+        serde_json::from_str(&event(&json!({"userName": "u"})).raw).unwrap();
+    record["eventName"] = json!("UpdateAccessKey");
+    record["requestParameters"]["accessKeyId"] = json!("AKIAIOSFODNN7EXAMPLE");
+    let event = cloudtrail::parse(&record.to_string()).unwrap();
+    let rule = foreign().replace("eventName: Something", "eventName: UpdateAccessKey");
+    for promoted in [false, true] {
+        let ids = promoted.then(|| "f-1".to_owned());
+        let foreign = Foreign { mapping: Mapping::default(), promoted: ids.into_iter().collect() };
+        let (detect, errors) = Detect::with_foreign([("f.yml", &*rule)], Vec::new(), foreign);
+        assert!(errors.is_empty(), "{errors:?}");
+        let hits = detect.detect(&event).unwrap();
+        let [hit] = hits.as_slice() else { panic!("{hits:?}") };
+        assert_eq!(hit.resource.to_string(), "AWS::IAM::AccessKey AKIAIOSFODNN7EXAMPLE");
+        assert_eq!(hit.controls[0].as_str(), "iam.access-key-exposed");
+        assert_eq!(hit.is_trial, !promoted);
+        let loaded = detect.rules().next().unwrap();
+        assert_eq!(detect.resource_of(loaded, &event).unwrap().resources[0], hit.resource);
+    }
+}
+
+#[test]
+fn a_hit_that_nothing_can_place_is_about_the_account() {
+    let event = event(&json!(null));
+    for rule in [RULE, &foreign()] {
+        let detect = detect(rule);
+        let loaded = detect.rules().next().unwrap();
+        let located = detect.resource_of(loaded, &event).unwrap();
+        assert_eq!(located.resources[0].to_string(), "AWS::::Account 111122223333");
+        assert!(located.controls.is_empty());
+        assert_eq!(detect.detect(&event).unwrap()[0].resource, located.resources[0]);
+    }
 }
 
 struct NoClock;
@@ -158,7 +199,35 @@ fn lint_remarks_on_what_is_missing_and_what_is_broken() {
     let [remark] = &lint::lint("r.yml", &broken)[..] else { panic!() };
     assert_eq!(remark.gravity, lint::Gravity::Error);
     let unused = RULE.replace("  condition", "  other: { a: 1 }\n  condition");
-    assert!(lint::lint("r.yml", &unused).iter().any(|r| r.text.contains("`other`")));
+    let remark = lint::lint("r.yml", &unused).into_iter().find(|r| r.text.contains("`other`"));
+    assert_eq!(remark.unwrap().place.line, Some(7));
+    let rows = [
+        ("attack.t1562.008", "attack.t1562.8", Some(9), lint::Gravity::Error),
+        ("eventName: Something", "eventname: x", Some(6), lint::Gravity::Warning),
+        ("eventName: Something", "a.b: x", Some(6), lint::Gravity::Warning),
+        ("id: test.something", "author: me", Some(2), lint::Gravity::Error),
+        ("level: high", "date: 2026-03-01", Some(2), lint::Gravity::Warning),
+        ("controls: [iam.access-key-exposed]", "controls: nothing", Some(10), lint::Gravity::Error),
+    ];
+    for (good, bad, line, gravity) in rows {
+        let remarks = lint::lint("r.yml", &RULE.replace(good, bad));
+        let found = remarks.iter().any(|r| (r.place.line, r.gravity) == (line, gravity));
+        assert!(found, "{bad}: {remarks:#?}");
+        assert!(remarks.iter().all(|r| !r.next.is_empty()));
+    }
+    let files = [("a.yml", RULE), ("b.yml", RULE)];
+    let texts: Vec<String> = lint::across(files, &|id| id.as_str() == "s3.bucket-acl-public")
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "a.yml:15: error: control `iam.access-key-exposed` is not known",
+            "b.yml:3: error: rule id `test.something` is already used in a.yml:2",
+            "b.yml:15: error: control `iam.access-key-exposed` is not known",
+        ]
+    );
 }
 
 #[test]

@@ -51,8 +51,10 @@ fn every_rule_of_the_folder_is_in_the_list() {
 #[test]
 fn every_needed_control_has_a_rule() {
     let detect = Detect::builtin(Vec::new()).unwrap();
-    let named: BTreeSet<String> =
-        detect.rules().flat_map(|r| r.response.controls.iter().map(ToString::to_string)).collect();
+    let named: BTreeSet<String> = detect
+        .rules()
+        .flat_map(|r| r.response.controls().iter().map(ToString::to_string))
+        .collect();
     let needed = [
         "cloudtrail.management-events-excluded",
         "cloudtrail.trail-deleted",

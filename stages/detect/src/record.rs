@@ -1,0 +1,113 @@
+//! The fields that a CloudTrail record may have, for remarks on rules that ask for others.
+//!
+//! Source: "CloudTrail record contents for management, data, and network activity events" and
+//! "CloudTrail userIdentity element" of the AWS CloudTrail user guide.
+
+/// Top-level members.
+const MEMBERS: [&str; 32] = [
+    "addendum",
+    "additionalEventData",
+    "apiVersion",
+    "awsRegion",
+    "edgeDeviceDetails",
+    "errorCode",
+    "errorMessage",
+    "eventCategory",
+    "eventContext",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventTime",
+    "eventType",
+    "eventVersion",
+    "insightDetails",
+    "managementEvent",
+    "readOnly",
+    "recipientAccountId",
+    "requestID",
+    "requestParameters",
+    "resources",
+    "responseElements",
+    "serviceEventDetails",
+    "sessionCredentialFromConsole",
+    "sharedEventID",
+    "sourceIPAddress",
+    "tlsDetails",
+    "userAgent",
+    "userIdentity",
+    "vpcEndpointAccountId",
+    "vpcEndpointId",
+];
+
+/// Members of `userIdentity`.
+const IDENTITY: [&str; 12] = [
+    "accessKeyId",
+    "accountId",
+    "arn",
+    "credentialId",
+    "identityProvider",
+    "inScopeOf",
+    "invokedBy",
+    "onBehalfOf",
+    "principalId",
+    "sessionContext",
+    "type",
+    "userName",
+];
+
+/// What this stage adds to a record.
+const OURS: &str = "aisaws";
+
+/// Whether a record may have the field; what services write below `requestParameters` and the
+/// like is not known here.
+pub(crate) fn may_have(field: &str) -> bool {
+    let mut parts = field.split('.');
+    match (parts.next(), parts.next()) {
+        (Some("userIdentity"), Some(member)) => IDENTITY.contains(&member),
+        (Some(member), _) => member == OURS || MEMBERS.contains(&member),
+        (None, _) => false,
+    }
+}
+
+/// The field that is written the same but for case, or ends like this one.
+pub(crate) fn nearest(field: &str) -> Option<String> {
+    let (head, rest) = field.split_once('.').map_or((field, None), |(h, r)| (h, Some(r)));
+    let same = |known: &&&str| known.eq_ignore_ascii_case(head);
+    let member = MEMBERS.iter().find(same);
+    let with_rest = |head: &str| rest.map_or_else(|| head.to_owned(), |r| format!("{head}.{r}"));
+    match (member, rest) {
+        (Some(&"userIdentity"), Some(rest)) => {
+            let wanted = rest.split('.').next().unwrap_or_default();
+            let known = IDENTITY.iter().find(|known| known.eq_ignore_ascii_case(wanted))?;
+            Some(format!("userIdentity.{known}"))
+        }
+        (Some(member), _) => Some(with_rest(member)),
+        (None, _) => {
+            let known = IDENTITY.iter().find(|known| known.eq_ignore_ascii_case(head))?;
+            Some(format!("userIdentity.{known}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_records_are_known_and_others_have_a_neighbour() {
+        for field in ["eventName", "requestParameters.a.b", "aisaws.source_network"] {
+            assert!(may_have(field), "{field}");
+        }
+        let rows = [
+            ("eventname", Some("eventName")),
+            ("requestparameters.bucketName", Some("requestParameters.bucketName")),
+            ("userIdentity.username", Some("userIdentity.userName")),
+            ("userName", Some("userIdentity.userName")),
+            ("EventID2", None),
+        ];
+        for (field, expected) in rows {
+            assert!(!may_have(field), "{field}");
+            assert_eq!(nearest(field).as_deref(), expected, "{field}");
+        }
+    }
+}
