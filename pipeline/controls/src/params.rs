@@ -44,14 +44,10 @@ impl Record {
     }
 }
 
-/// A resource in the account and region of the event.
+/// A resource whose event gives it by its id; see [`Event::owner_of`].
 pub(crate) fn here(event: &Event, kind: &str, id: String) -> ResourceRef {
-    ResourceRef {
-        kind: kind.to_owned(),
-        id,
-        account: event.account.clone(),
-        region: event.region.clone(),
-    }
+    let owner = event.owner_of(&id);
+    ResourceRef { kind: kind.to_owned(), id, account: owner.account, region: owner.region }
 }
 
 /// The value at a path of field names; each name may have alternatives in other casing.

@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::arn::Arn;
 use crate::id::{AccountId, EventId, Region};
-use crate::resource::ResourceRef;
+use crate::resource::{Owner, ResourceRef};
 use crate::risk::Severity;
+use crate::source::cloudtrail;
 
 /// Where an event came from, by whatever road.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -70,8 +72,8 @@ pub enum Standing {
 /// What a service says of something it found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// How bad the service thinks it is.
-    pub severity: Severity,
+    /// How bad the service thinks it is; `None`: it does not say.
+    pub severity: Option<Severity>,
     /// How it stands.
     pub standing: Standing,
     /// The resources it names, as far as their types are known; each once, sorted.
@@ -121,6 +123,18 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The actor of an event that names none.
+    pub fn nobody() -> Self {
+        Self {
+            kind: ActorKind::Unknown,
+            arn: None,
+            access_key_id: None,
+            role_arn: None,
+            mfa: None,
+            invoked_by: None,
+        }
+    }
+
     /// The session's name: what follows the last slash of an assumed role's ARN.
     pub fn session_name(&self) -> Option<&str> {
         match self.kind {
@@ -179,6 +193,20 @@ impl Event {
     /// Whether the call was refused or failed, so that it changed nothing.
     pub fn has_failed(&self) -> bool {
         self.error_code.is_some()
+    }
+
+    /// Whose the resource is that the event gives by name or by ARN, and where: as an ARN says,
+    /// else as the record's `resources` say of it, else where the event happened. A call from
+    /// another account is recorded in both, and is about the owner's resource in both.
+    pub fn owner_of(&self, given: &str) -> Owner {
+        let here = Owner { account: self.account.clone(), region: self.region.clone() };
+        if let Some(arn) = Arn::parse(given) {
+            return here.or_as_named(&arn);
+        }
+        match cloudtrail::owner(&self.raw, given) {
+            Some(account) => Owner { account, ..here },
+            None => here,
+        }
     }
 
     /// Whether it is a finding of that standing.

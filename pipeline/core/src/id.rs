@@ -61,6 +61,20 @@ text_id!(
     Region
 );
 
+impl Region {
+    /// Where the global services of this region's partition record and answer.
+    #[must_use]
+    pub fn of_global_services(&self) -> Self {
+        Self::new(if self.0.starts_with("cn-") {
+            "cn-north-1"
+        } else if self.0.starts_with("us-gov-") {
+            "us-gov-west-1"
+        } else {
+            "us-east-1"
+        })
+    }
+}
+
 /// One incident; derived from its causes, so that duplicates and retries meet the same record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

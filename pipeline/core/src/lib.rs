@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`handoff`] (what travels between stages), then [`stage`], then [`ledger`].
 
+pub mod arn;
 pub mod canonical;
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -159,7 +159,7 @@ impl Detect {
             let hits = resources.into_iter().map(|resource| Hit {
                 rule: RuleId::new(rule.meta.key()),
                 title: rule.meta.title.clone(),
-                severity: severity(rule.meta.level),
+                severity: severity(rule.meta.level, event),
                 event: event.id.clone(),
                 resource,
                 controls: controls.clone(),
@@ -209,7 +209,7 @@ impl Detect {
         Some(Hit {
             rule: id.clone(),
             title: meta.title.clone(),
-            severity: severity(meta.level),
+            severity: severity(meta.level, event),
             event: event.id.clone(),
             resource: pointer::account(event),
             controls: Vec::new(),
@@ -234,15 +234,17 @@ impl Detector for Detect {
     }
 }
 
-/// A rule that does not say counts as medium.
-fn severity(level: Option<Level>) -> Severity {
-    match level {
+/// A rule that does not say counts as medium. Of a finding, its own severity counts if graver.
+fn severity(level: Option<Level>, event: &Event) -> Severity {
+    let of_rule = match level {
         Some(Level::Informational) => Severity::Informational,
         Some(Level::Low) => Severity::Low,
         Some(Level::Medium) | None => Severity::Medium,
         Some(Level::High) => Severity::High,
         Some(Level::Critical) => Severity::Critical,
-    }
+    };
+    let of_finding = event.report.as_ref().and_then(|report| report.severity);
+    of_finding.map_or(of_rule, |severity| severity.max(of_rule))
 }
 
 fn techniques(tags: &[String]) -> Vec<String> {

@@ -126,6 +126,10 @@ impl Mapping {
     /// # Errors
     /// Where the parts of the event that may name it cannot be read.
     pub fn located(&self, event: &Event) -> Result<Located, ScanError> {
+        // A finding names its resources; entries are for calls.
+        if let Some(report) = event.report.as_ref().filter(|report| !report.resources.is_empty()) {
+            return Ok(Located { resources: report.resources.clone(), controls: Vec::new() });
+        }
         let services: Vec<&Service> =
             self.tables.iter().filter_map(|t| t.services.get(event.service.as_str())).collect();
         let named = services.iter().flat_map(|service| service.named(&event.name));

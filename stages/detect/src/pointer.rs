@@ -10,8 +10,6 @@ use serde_json::Value;
 
 use crate::sigma::{Head, Path, ScanError};
 
-/// Types whose resources are in no region.
-const GLOBAL_TYPES: &str = "AWS::IAM::";
 /// What is pointed at where nothing else can be.
 const ACCOUNT: &str = "AWS::::Account";
 
@@ -21,9 +19,16 @@ const ACCOUNT: &str = "AWS::::Account";
 pub(crate) struct Written {
     #[serde(rename = "type")]
     kind: String,
-    id: OneOrMany,
+    id: Option<OneOrMany>,
+    from: Option<From>,
     account: Option<String>,
     region: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum From {
+    Finding,
 }
 
 #[derive(Deserialize)]
@@ -58,25 +63,29 @@ struct Place {
 #[derive(Debug, Clone)]
 pub(crate) struct Pointer {
     pub(crate) kind: String,
+    is_of_finding: bool,
     ids: Vec<Place>,
     account: Option<Path>,
     region: Option<Path>,
 }
 
 impl Pointer {
-    /// `None` where no field is given that could name a resource.
+    /// `None` where not one of fields and `from` is given that could name a resource.
     pub(crate) fn new(written: Written) -> Option<Self> {
+        let is_of_finding = written.from.is_some();
         let sources = match written.id {
-            OneOrMany::One(source) => vec![source],
-            OneOrMany::Many(sources) => sources,
+            Some(OneOrMany::One(source)) => vec![source],
+            Some(OneOrMany::Many(sources)) => sources,
+            None => Vec::new(),
         };
         let place = |source| match source {
             Source::Field(field) => Place { path: Path::new(field), split: None },
             Source::Part(part) => Place { path: Path::new(part.field), split: Some(part.split) },
         };
         let ids: Vec<Place> = sources.into_iter().map(place).collect();
-        (!ids.is_empty()).then(|| Self {
+        (ids.is_empty() == is_of_finding).then(|| Self {
             kind: written.kind,
+            is_of_finding,
             ids,
             account: written.account.map(Path::new),
             region: written.region.map(Path::new),
@@ -94,28 +103,36 @@ impl Pointer {
     /// # Errors
     /// Where the parts of the event that may name them cannot be read.
     pub(crate) fn resources(&self, event: &Event) -> Result<Vec<ResourceRef>, ScanError> {
+        if self.is_of_finding {
+            let named = event.report.iter().flat_map(|report| &report.resources);
+            return Ok(named.filter(|resource| resource.kind == self.kind).cloned().collect());
+        }
         let paths = self.ids.iter().map(|p| &p.path).chain(&self.account).chain(&self.region);
         let names: BTreeSet<&str> = paths.flat_map(Path::top_level_names).collect();
         let record = Head::read(&event.raw)?.part(&names)?;
         let found = self.ids.iter().map(|place| place.texts(&record));
-        let ids = found.into_iter().find(|ids| !ids.is_empty()).unwrap_or_default();
+        let found = found.into_iter().find(|ids| !ids.is_empty()).unwrap_or_default();
         let account = self.account.as_ref().and_then(|p| first_text(p, &record));
         let region = self.region.as_ref().and_then(|p| first_text(p, &record));
-        let region = if self.kind.starts_with(GLOBAL_TYPES) {
-            global_region(&event.region)
-        } else {
-            region.map_or_else(|| event.region.clone(), Region::new)
+        let resource = |Named { id, given }| {
+            let mut owner = event.owner_of(&given);
+            if let Some(account) = &account {
+                owner.account = AccountId::new(account);
+            }
+            if let Some(region) = &region {
+                owner.region = Region::new(region);
+            }
+            ResourceRef::new(&self.kind, id, &owner)
         };
-        let account = account.map_or_else(|| event.account.clone(), AccountId::new);
-        let resource = |id| ResourceRef {
-            kind: self.kind.clone(),
-            id,
-            account: account.clone(),
-            region: region.clone(),
-        };
-        let unique: BTreeSet<ResourceRef> = ids.into_iter().map(resource).collect();
+        let unique: BTreeSet<ResourceRef> = found.into_iter().map(resource).collect();
         Ok(unique.into_iter().collect())
     }
+}
+
+/// A resource's id, and the text of the event it was taken from.
+struct Named {
+    id: String,
+    given: String,
 }
 
 /// The account of the event, for hits that can name nothing smaller.
@@ -129,7 +146,7 @@ pub(crate) fn account(event: &Event) -> ResourceRef {
 }
 
 impl Place {
-    fn texts(&self, record: &Value) -> Vec<String> {
+    fn texts(&self, record: &Value) -> Vec<Named> {
         let mut found = Vec::new();
         self.path.any(record, &mut |value| {
             let text = value.as_str().unwrap_or_default();
@@ -138,24 +155,12 @@ impl Place {
                 None => text,
             };
             if !id.is_empty() {
-                found.push(id.to_owned());
+                found.push(Named { id: id.to_owned(), given: text.to_owned() });
             }
             false
         });
         found
     }
-}
-
-/// Where global services record and answer in the partition of this region.
-fn global_region(region: &Region) -> Region {
-    let region = region.as_str();
-    Region::new(if region.starts_with("cn-") {
-        "cn-north-1"
-    } else if region.starts_with("us-gov-") {
-        "us-gov-west-1"
-    } else {
-        "us-east-1"
-    })
 }
 
 fn first_text(path: &Path, record: &Value) -> Option<String> {

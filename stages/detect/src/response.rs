@@ -7,8 +7,9 @@
 //!     id:                                 # where in the event; the first that is there counts
 //!       - requestParameters.name          # a field, as in the detection section
 //!       - { field: resources.ARN, split: '/' }   # of a text with `/`, what follows the last
-//!     account: userIdentity.accountId     # optional; else the event's
-//!     region: requestParameters.region    # optional; else the event's
+//!     account: userIdentity.accountId     # optional; else as an ARN or the record's
+//!                                         # `resources` say, else the event's
+//!     region: requestParameters.region    # optional; else as an ARN says, else the event's
 //!   controls: [cloudtrail.trail-logging-stopped]   # checked in this order; may be empty
 //!   stage: active                         # or `test`: recorded, never acted upon
 //!   window: 24h                           # optional; hits of this rule on one resource within
@@ -17,6 +18,15 @@
 //!
 //! A rule without the section is foreign: its hits are about what the event that fired names, by
 //! [`crate::mapping`], and are recorded only, unless the user promotes the rule.
+//!
+//! A finding names its resources in a shape of its own source, which its parser knows. For a rule
+//! about findings, `from: finding` stands in the place of `id`: every resource of that type that
+//! the finding names. The hit is as grave as the rule's level or the finding's own severity,
+//! whichever is graver.
+//!
+//! ```yaml
+//!   resource: { type: AWS::S3::Bucket, from: finding }
+//! ```
 //!
 //! IAM is global: its resources are in the region where its events are recorded (`us-east-1`
 //! outside of China and GovCloud), whatever the region of the call that points at them.
@@ -115,8 +125,9 @@ impl Response {
             })?),
             None => None,
         };
-        let pointer = Pointer::new(section.resource)
-            .ok_or_else(|| wrong("resource", "resource.id", "a field or a list of fields"))?;
+        let pointer = Pointer::new(section.resource).ok_or_else(|| {
+            wrong("resource", "resource.id", "a field or a list of fields, or else `from: finding`")
+        })?;
         let target = Target::Own { pointer, controls: section.controls };
         Ok(Some(Self { stage: section.stage, window_seconds, target }))
     }

@@ -3,7 +3,8 @@
 use aisaws_core::fault::{Classify, Fault};
 use aisaws_core::hit::Hit;
 use aisaws_core::port::{DetectError, Detector as _};
-use aisaws_core::source::cloudtrail::{self, Malformed};
+use aisaws_core::source::Malformed;
+use aisaws_core::source::cloudtrail;
 use aisaws_core::stage::{Cx, Stage};
 use async_trait::async_trait;
 use serde::Deserialize;

@@ -3,18 +3,18 @@
 use std::io::BufRead;
 
 use aisaws_core::event::Event;
-use aisaws_core::id::AccountId;
 use aisaws_core::port::DeadLetter;
-use aisaws_core::source::cloudtrail::{self, Malformed};
-use serde::Deserialize;
+use aisaws_core::source::{Shape, check, cloudtrail, recognise};
 
 use super::files::{Input, InputError};
-use super::unwrap::{Envelope, Piece, split};
+use super::unwrap::{Piece, split};
 
 /// What of a broken record is kept.
 const KEPT_BYTES: usize = 64 * 1024;
 /// The longest line or document that is taken into memory.
 const MAX_BYTES: usize = 1 << 30;
+/// How often a list of records may stand in another.
+const MAX_WRAPPERS: u8 = 2;
 
 /// One record, or what could not be read as one.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,10 +141,7 @@ fn line(bytes: &[u8], place: &Place<'_>, sink: &mut dyn FnMut(Item) -> bool) -> 
     if text.is_empty() {
         return true;
     }
-    // The common case first: a record is parsed once and nothing else is asked of it.
-    if text.starts_with('{')
-        && let Ok(event) = cloudtrail::parse(text)
-    {
+    if let Some(event) = call(text) {
         return sink(Item::Event(Box::new(event), place.line));
     }
     for piece in split(text) {
@@ -210,51 +207,43 @@ fn read_document(
     }
 }
 
-/// A wrapper whose `Records` do not stand first.
-#[derive(Deserialize)]
-struct Wrapper<'a> {
-    #[serde(borrow, rename = "Records")]
-    records: Option<Vec<&'a serde_json::value::RawValue>>,
+/// The common case first: a bare record of a call is parsed once and nothing else is asked of it.
+fn call(text: &str) -> Option<Event> {
+    let event = text.starts_with('{').then(|| cloudtrail::parse(text).ok())??;
+    check(text).is_ok().then_some(event)
 }
 
 /// One JSON object: a record, an envelope around one, or a wrapper of many.
 fn object(text: &str, place: &Place<'_>, sink: &mut dyn FnMut(Item) -> bool, depth: u8) -> bool {
-    let malformed = match cloudtrail::parse(text) {
-        Ok(event) => return sink(Item::Event(Box::new(event), place.line)),
-        Err(malformed) => malformed,
-    };
-    if depth > 1 || !matches!(malformed, Malformed::Missing(_)) {
-        return sink(place.dead(malformed.to_string(), text));
+    if let Some(event) = call(text) {
+        return sink(Item::Event(Box::new(event), place.line));
     }
-    if let Ok(Wrapper { records: Some(records) }) = serde_json::from_str(text) {
-        return records.iter().all(|record| object(record.get(), place, sink, depth + 1));
-    }
-    let Ok(Envelope { detail: Some(detail), detail_type: Some(kind) }) = serde_json::from_str(text)
-    else {
-        return sink(place.dead(malformed.to_string(), text));
+    let shape = match recognise(text) {
+        Ok(shape) => shape,
+        Err(e) => return sink(place.dead(e.to_string(), text)),
     };
-    match cloudtrail::parse(detail.get()) {
-        Ok(mut event) => {
-            if event.account.as_str() == "unknown"
-                && let Some(account) = envelope_account(text)
-            {
-                event.account = account;
+    match shape {
+        Shape::Record(source, raw, account) => {
+            let read = check(&raw).and_then(|()| aisaws_core::source::parse(source, &raw));
+            match read {
+                Ok(mut event) => {
+                    if let Some(account) = account.filter(|_| event.account.as_str() == "unknown") {
+                        event.account = account;
+                    }
+                    sink(Item::Event(Box::new(event), place.line))
+                }
+                Err(e) => sink(place.dead(e.to_string(), text)),
             }
-            sink(Item::Event(Box::new(event), place.line))
         }
-        Err(e) => {
-            let reason = format!("envelope of type `{kind}` holds no CloudTrail record: {e}");
+        Shape::Many(objects) if depth < MAX_WRAPPERS => {
+            objects.iter().all(|one| object(one, place, sink, depth + 1))
+        }
+        Shape::Many(_) => {
+            let reason = format!("lists of records are nested more than {MAX_WRAPPERS} deep");
             sink(place.dead(reason, text))
         }
+        Shape::Unknown(reason) => sink(place.dead(reason, text)),
     }
-}
-
-fn envelope_account(text: &str) -> Option<AccountId> {
-    #[derive(Deserialize)]
-    struct Account {
-        account: Option<String>,
-    }
-    serde_json::from_str::<Account>(text).ok()?.account.map(AccountId::new)
 }
 
 #[cfg(test)]

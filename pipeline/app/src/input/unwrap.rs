@@ -3,9 +3,6 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 /// A record's place in the text.
 pub(crate) type Span = Range<usize>;
 
@@ -42,15 +39,6 @@ pub(crate) fn split(text: &str) -> Vec<Piece> {
         }
     }
     pieces
-}
-
-/// The record inside an EventBridge envelope, with the envelope's type and account.
-#[derive(Deserialize)]
-pub(super) struct Envelope<'a> {
-    #[serde(borrow)]
-    pub(super) detail: Option<&'a RawValue>,
-    #[serde(rename = "detail-type")]
-    pub(super) detail_type: Option<String>,
 }
 
 fn next_solid(bytes: &[u8], from: usize) -> Option<usize> {

@@ -49,13 +49,17 @@ fn change(event: &Event) -> Option<Change> {
     })
 }
 
-fn name(change: Change, record: &Record) -> Option<String> {
+fn given(change: Change, record: &Record) -> Option<String> {
     let field = match change {
         Change::Create | Change::Update | Change::Delete | Change::Start | Change::Stop => "name",
         Change::Selectors => "trailName",
         Change::Tag | Change::Untag => "resourceId",
     };
-    let given = params::text_at(&record.request, &[field])?;
+    params::text_at(&record.request, &[field])
+}
+
+fn name(change: Change, record: &Record) -> Option<String> {
+    let given = given(change, record)?;
     if !given.starts_with("arn:") {
         return Some(given);
     }
@@ -70,10 +74,12 @@ impl Resource for Trails {
         let Some(change) = change(event).filter(|_| !event.has_failed()) else {
             return Vec::new();
         };
-        name(change, &Record::of(event))
-            .map(|name| params::here(event, Trail::TYPE, name))
-            .into_iter()
-            .collect()
+        let record = Record::of(event);
+        let trail = || {
+            let owner = event.owner_of(&given(change, &record)?);
+            Some(ResourceRef::new(Trail::TYPE, name(change, &record)?, &owner))
+        };
+        trail().into_iter().collect()
     }
 
     /// A trail that is known by name only is taken to have been logging: otherwise nobody

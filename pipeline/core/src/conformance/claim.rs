@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::port::{AccountError, StoreError};
-use crate::source::cloudtrail::Malformed;
+use crate::source::Malformed;
 
 /// Why a claim does not hold.
 #[derive(Debug, thiserror::Error)]

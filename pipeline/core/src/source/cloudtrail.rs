@@ -6,28 +6,19 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::fields::timestamp;
+use super::lake;
+use super::malformed::Malformed;
+use crate::arn::Arn;
 use crate::event::{Actor, ActorKind, Event, Source};
 use crate::id::{AccountId, EventId, Region, derive};
 
-/// Why a text is no CloudTrail record.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Malformed {
-    /// Not JSON, or a field of another type than CloudTrail writes.
-    #[error("not a CloudTrail record: {0}")]
-    Json(#[from] serde_json::Error),
-    /// A field without which nothing can be said.
-    #[error("not a CloudTrail record: field `{0}` is missing; is this another kind of log?")]
-    Missing(&'static str),
-    /// The time is no time.
-    #[error("field `eventTime` is `{0}`, not a time such as 2026-01-31T12:00:00Z")]
-    Time(String),
-}
+/// The name of an event of CloudTrail Insights, which names no call of its own.
+const INSIGHT: &str = "AwsCloudTrailInsight";
 
 #[derive(Deserialize)]
 struct Record<'a> {
@@ -53,8 +44,20 @@ struct Record<'a> {
     error_code: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "userIdentity")]
     identity: Option<&'a RawValue>,
+    #[serde(borrow, rename = "requestParameters")]
+    request: Option<&'a RawValue>,
     #[serde(borrow, rename = "responseElements")]
     response: Option<&'a RawValue>,
+    #[serde(borrow)]
+    addendum: Option<&'a RawValue>,
+    #[serde(borrow, rename = "insightDetails")]
+    insight: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Addendum<'a> {
+    #[serde(borrow, rename = "originalEventID")]
+    original: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -93,24 +96,44 @@ struct Issuer<'a> {
     arn: Option<Cow<'a, str>>,
 }
 
-/// Reads one record (one JSON object, without envelope). `raw` is kept as it is.
+/// Reads one record (one JSON object, without envelope). `raw` is kept as it is, but for rows
+/// of an export, which are made records again.
 ///
 /// # Errors
 /// [`Malformed`], which names the field.
 pub fn parse(raw: &str) -> Result<Event, Malformed> {
     let record: Record<'_> = serde_json::from_str(raw)?;
-    let name = present(record.name).ok_or(Malformed::Missing("eventName"))?;
-    let service = present(record.service).ok_or(Malformed::Missing("eventSource"))?;
+    let structures = [record.identity, record.request, record.response];
+    // What cannot be made a record again may be one: no service is kept from writing such a text.
+    if lake::is_row(&structures.map(|part| part.map(RawValue::get)))
+        && let Ok(record) = lake::record(raw)
+    {
+        return parse(&record);
+    }
+    let missing = |field| Malformed::missing(Source::CloudTrail, field);
+    let (name, service) = match record.insight {
+        // An insight tells of many calls and names them inside; no rule takes it for one.
+        Some(_) if record.name.is_none() => {
+            (INSIGHT.to_owned(), "cloudtrail.amazonaws.com".to_owned())
+        }
+        _ => (
+            present(record.name).ok_or_else(|| missing("eventName"))?,
+            present(record.service).ok_or_else(|| missing("eventSource"))?,
+        ),
+    };
     let time_text = present(record.time)
         .or(present(record.logstash_time))
-        .ok_or(Malformed::Missing("eventTime"))?;
-    let time = timestamp(&time_text).ok_or(Malformed::Time(time_text))?;
+        .ok_or_else(|| missing("eventTime"))?;
+    let time =
+        timestamp(&time_text).ok_or(Malformed::Time { field: "eventTime", text: time_text })?;
     // An identity of an unexpected shape is an unknown caller, not a lost event.
     let identity: Identity<'_> = lenient(record.identity);
     let session: Session<'_> = lenient(identity.session);
     let account = present(record.account).or(owned(identity.account.as_ref()));
     let error_code = present(record.error_code).or_else(|| nested_error(record.response));
-    let id = match present(record.id) {
+    // A correction of an event that was delivered is that event.
+    let addendum: Addendum<'_> = lenient(record.addendum);
+    let id = match present(addendum.original).or(present(record.id)) {
         Some(id) => EventId::new(id),
         None => EventId::new(derive("event", &[raw]).to_string()),
     };
@@ -138,13 +161,29 @@ pub fn parse(raw: &str) -> Result<Event, Malformed> {
     })
 }
 
-/// CloudTrail writes UTC. Exports by way of Athena and CloudTrail Lake drop the `T` and the `Z`.
-fn timestamp(text: &str) -> Option<Timestamp> {
-    let utc = || {
-        let civil: jiff::civil::DateTime = text.parse().ok()?;
-        civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-    };
-    text.parse().ok().or_else(utc)
+/// The account that a record's `resources` name for the resource of that name.
+pub(crate) fn owner(raw: &str, name: &str) -> Option<AccountId> {
+    #[derive(Deserialize)]
+    struct Resources<'a> {
+        #[serde(borrow)]
+        resources: Option<&'a RawValue>,
+    }
+    // Most records name no resources, and need no second look.
+    if !raw.contains("\"resources\"") {
+        return None;
+    }
+    let resources: Resources<'_> = serde_json::from_str(raw).ok()?;
+    let resources: Vec<Value> = serde_json::from_str(resources.resources?.get()).ok()?;
+    resources.iter().find_map(|entry| {
+        let arn = entry.get("ARN").or_else(|| entry.get("arn"))?.as_str()?;
+        let arn = Arn::parse(arn)?;
+        let last = arn.resource.rsplit('/').next();
+        if arn.resource != name && last != Some(name) {
+            return None;
+        }
+        let account = entry.get("accountId").and_then(Value::as_str).unwrap_or(arn.account);
+        (!account.is_empty()).then(|| AccountId::new(account))
+    })
 }
 
 fn lenient<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> T {
@@ -171,7 +210,7 @@ fn nested_error(response: Option<&RawValue>) -> Option<String> {
         .filter(|code| !code.is_empty())
 }
 
-fn actor_kind(kind: &str) -> ActorKind {
+pub(super) fn actor_kind(kind: &str) -> ActorKind {
     match kind {
         "Root" => ActorKind::Root,
         "IAMUser" => ActorKind::IamUser,

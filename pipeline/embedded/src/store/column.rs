@@ -2,8 +2,7 @@
 
 use aisaws_core::canonical::Digest;
 use aisaws_core::event::{Event, Source};
-use aisaws_core::id::{EventId, IncidentId};
-use aisaws_core::source::cloudtrail;
+use aisaws_core::id::{AccountId, EventId, IncidentId};
 use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::Type;
@@ -73,13 +72,27 @@ pub(super) fn incident(row: &Row<'_>, index: usize) -> Result<IncidentId, rusqli
     IncidentId::parse(row.get_ref(index)?.as_str()?).map_err(|e| unreadable(index, e))
 }
 
-/// The event of the two columns `id, raw` from `index` on.
+/// The source of that number.
+fn source(row: &Row<'_>, index: usize) -> Result<Source, rusqlite::Error> {
+    let number: i64 = row.get(index)?;
+    let found = Source::ALL.into_iter().find(|source| source_number(*source) == number);
+    found.ok_or(rusqlite::Error::IntegralValueOutOfRange(index, number))
+}
+
+/// The event of the four columns `source, id, account, raw` from `index` on.
 pub(crate) fn event(row: &Row<'_>, index: usize) -> Result<Event, rusqlite::Error> {
-    let id = row.get_ref(index)?.as_str()?;
-    let raw = row.get_ref(index + 1)?.as_str()?;
-    let mut event = cloudtrail::parse(raw).map_err(|e| unreadable(index + 1, e))?;
+    let source = source(row, index)?;
+    let id = row.get_ref(index + 1)?.as_str()?;
+    let account = row.get_ref(index + 2)?.as_str()?;
+    let raw = row.get_ref(index + 3)?.as_str()?;
+    let mut event =
+        aisaws_core::source::parse(source, raw).map_err(|e| unreadable(index + 3, e))?;
     if event.id.as_str() != id {
         event.id = EventId::new(id);
+    }
+    // The account may have stood in an envelope that is not kept.
+    if event.account.as_str() != account {
+        event.account = AccountId::new(account);
     }
     Ok(event)
 }

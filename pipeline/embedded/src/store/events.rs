@@ -58,7 +58,7 @@ impl Events for Store {
         let id = id.clone();
         self.read("read an event", move |db| {
             db.prepare_cached(
-                "select id, raw from event where fold = ?1 and variant = '' and id = ?2",
+                "select source, id, account, raw from event where fold = ?1 and variant = '' and id = ?2",
             )?
             .query_row(params![fold(&id), id.as_str()], |row| event(row, 0))
             .optional()
@@ -127,7 +127,13 @@ fn matching(filter: &EventFilter, after: Option<&(Timestamp, EventId)>) -> (Stri
         values.push(id.as_str().to_owned().into());
     }
     let order = "order by time, id, seq";
-    (format!("select id, raw from event where {} {order}", clauses.join(" and ")), values)
+    (
+        format!(
+            "select source, id, account, raw from event where {} {order}",
+            clauses.join(" and ")
+        ),
+        values,
+    )
 }
 
 /// Runs the query for one page. Different contents under one id share their place in the
@@ -171,7 +177,7 @@ pub(crate) fn touching(
     resource: &ResourceRef,
 ) -> Result<Vec<Event>, rusqlite::Error> {
     db.prepare_cached(
-        "select e.id, e.raw from touch t join event e on e.seq = t.seq \
+        "select e.source, e.id, e.account, e.raw from touch t join event e on e.seq = t.seq \
          where t.resource = ?1 order by t.time, e.id, e.seq",
     )?
     .query_map([resource.key()], |row| event(row, 0))?

@@ -8,8 +8,9 @@ use aisaws_core::port::StoreError;
 use aisaws_sqlite::{Db, DbError};
 use rusqlite::{Connection, Transaction};
 
-/// Version of `schema.sql`; a file of a later one is refused.
-const SCHEMA_VERSION: u32 = 1;
+/// Version of `schema.sql` and of what its columns may hold; a file of a later one is refused.
+/// 2: events of other sources than CloudTrail.
+const SCHEMA_VERSION: u32 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// One SQLite file that keeps events, incidents, questions and states; clones are the same store.

@@ -137,7 +137,7 @@ impl Incidents for Store {
 
 fn pending(db: &Connection, limit: u32) -> Result<Vec<Pending>, rusqlite::Error> {
     let mut select = db.prepare_cached(
-        "select e.id, e.raw, e.seq from pending p join event e on e.seq = p.seq \
+        "select e.source, e.id, e.account, e.raw, e.seq from pending p join event e on e.seq = p.seq \
          order by p.time, p.id, p.seq limit ?1",
     )?;
     let mut hits =
@@ -145,7 +145,7 @@ fn pending(db: &Connection, limit: u32) -> Result<Vec<Pending>, rusqlite::Error>
     let mut found = Vec::new();
     let mut rows = select.query([limit])?;
     while let Some(row) = rows.next()? {
-        let seq: i64 = row.get(2)?;
+        let seq: i64 = row.get(4)?;
         let hits = hits.query_map([seq], |row| json(row, 0))?.collect::<Result<_, _>>()?;
         found.push(Pending { event: event(row, 0)?, hits });
     }

@@ -10,7 +10,8 @@ create table if not exists event (
     fold        integer not null,         -- 64 bits of the id's digest: its short form in the index
     variant     text    not null,         -- '' for the first content under that id, else the content's digest
     time        integer not null,
-    source      integer not null,         -- 0: CloudTrail
+    source      integer not null,         -- 0: CloudTrail, 1: GuardDuty, 2: Config, 3: Security Hub,
+                                          -- 4: Access Analyzer, 5: our own scans
     disposition integer not null,         -- 0: examined, 1: caused by our own role
     name        text    not null,         -- eventName
     service     text    not null,         -- eventSource

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use aisaws_core::event::{ActorKind, Event};
+use aisaws_core::event::{ActorKind, Event, Source};
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::handoff::{Detected, Signals};
 use aisaws_core::hit::Hit;
@@ -163,6 +163,57 @@ fn a_file_of_a_later_version_is_refused() {
     assert!(refused.contains("store.sqlite") && refused.contains("4000000"), "{refused}");
 }
 
+#[tokio::test]
+async fn a_file_of_the_version_before_is_read_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sqlite");
+    let store = Store::open(&path).unwrap();
+    Events::append(&store, vec![record("a")]).await.unwrap();
+    drop(store);
+    // Version 1 had the same tables, and events of CloudTrail alone.
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    let store = Store::open(&path).unwrap();
+    assert_eq!(Events::get(&store, &"a".into()).await.unwrap(), Some(event("a")));
+    assert_eq!(store.pending(10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_event_of_every_source_is_read_as_it_was_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store.sqlite")).unwrap();
+    let findings = [
+        (
+            Source::GuardDuty,
+            r#"{"id":"f1","arn":"arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/f1","type":"Policy:S3/BucketPublicAccessGranted","accountId":"111122223333","region":"eu-west-1","updatedAt":"2026-03-01T10:00:00Z","severity":8,"service":{},"resource":{"s3BucketDetails":[{"name":"acme"}]}}"#,
+        ),
+        (
+            Source::Config,
+            r#"{"configRuleName":"r","awsAccountId":"111122223333","awsRegion":"eu-west-1","resourceType":"AWS::S3::Bucket","resourceId":"acme","newEvaluationResult":{"complianceType":"NON_COMPLIANT","resultRecordedTime":"2026-03-01T10:00:00Z"}}"#,
+        ),
+        (
+            Source::SecurityHub,
+            r#"{"Id":"s1","ProductArn":"arn:aws:securityhub:eu-west-1::product/aws/securityhub","AwsAccountId":"111122223333","UpdatedAt":"2026-03-01T10:00:00Z"}"#,
+        ),
+        (
+            Source::AccessAnalyzer,
+            r#"{"id":"a1","resourceType":"AWS::S3::Bucket","resource":"arn:aws:s3:::acme","status":"ACTIVE","updatedAt":"2026-03-01T10:00:00Z","accountId":"111122223333","region":"eu-west-1"}"#,
+        ),
+        (
+            Source::Posture,
+            r#"{"postureFinding":1,"scan":"one","time":"2026-03-01T10:00:00Z","control":"s3.bucket-acl-public","severity":"high","resource":{"type":"AWS::S3::Bucket","id":"acme","account":"111122223333","region":"eu-west-1"}}"#,
+        ),
+    ];
+    for (source, raw) in findings {
+        let event = aisaws_core::source::parse(source, raw).unwrap();
+        let record = Recorded { event: event.clone(), ..record("x") };
+        let record = Recorded { hits: Vec::new(), ..record };
+        Events::append(&store, vec![record]).await.unwrap();
+        assert_eq!(Events::get(&store, &event.id).await.unwrap(), Some(event), "{source}");
+    }
+}
+
 #[test]
 fn a_file_that_is_no_store_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
@@ -181,8 +232,9 @@ async fn damage_inside_the_file_is_told_apart_from_a_busy_one() {
     Events::append(&store, (0..2000).map(|n| record(&n.to_string())).collect()).await.unwrap();
     drop(store);
     let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 8;
-    bytes[middle..middle * 7].fill(0xA5);
+    // The schema, which stands first, stays whole.
+    let quarter = bytes.len() / 4;
+    bytes[quarter..quarter * 3].fill(0xA5);
     std::fs::write(&path, bytes).unwrap();
     let store = Store::open(&path).unwrap();
     let damaged = Events::list(&store, &EventFilter::default(), None, 5000).await.unwrap_err();
