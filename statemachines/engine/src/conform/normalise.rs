@@ -10,13 +10,23 @@ pub(super) fn history(events: &mut Vec<Value>) {
     });
 }
 
-/// Whether a recording's date, `2024-09-21T…` or `21-09-2024, …`, lies before November 2024.
+/// Whether a recording is older than November 2023, when executions became redrivable.
+pub(super) fn is_before_redrives(date: &str) -> bool {
+    is_before(date, (2023, 11))
+}
+
+/// Whether a recording is older than November 2024.
 pub(super) fn is_before_autumn_2024(date: &str) -> bool {
+    is_before(date, (2024, 11))
+}
+
+/// Whether a date, `2024-09-21T…` or `21-09-2024, …`, lies before a month.
+fn is_before(date: &str, limit: (u32, u32)) -> bool {
     let mut parts = date.split(['-', 'T', ',']).map(|part| part.trim().parse::<u32>().unwrap_or(0));
     let (first, month, last) =
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     let year = if first > 31 { first } else { last };
-    year > 0 && (year, month) < (2024, 11)
+    year > 0 && (year, month) < limit
 }
 
 /// Until autumn 2024, AWS linked the exit of a distributed Map to `MapRunSucceeded`; since

@@ -78,7 +78,7 @@ pub(super) fn map_state(
         selector: fields.template(selector, language),
         max_concurrency: fields.amount("MaxConcurrency", language, 0, i64::from(i32::MAX)),
         tolerated_count: fields.amount("ToleratedFailureCount", language, 0, i64::MAX),
-        tolerated_percentage: fields.amount("ToleratedFailurePercentage", language, 0, 100),
+        tolerated_percentage: fields.percentage("ToleratedFailurePercentage", language),
         reader: reader(fields, language),
         batcher: batcher(fields, language),
         writer: writer(fields, language),

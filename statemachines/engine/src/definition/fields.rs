@@ -187,7 +187,7 @@ impl<'a> Fields<'a> {
             },
             Value::String(text) if language == Language::Jsonata => {
                 if let Some(Ok(expression)) = jsonata_expression(text) {
-                    match check_jsonata(expression) {
+                    match check_jsonata(expression, false) {
                         Ok(()) => Some(Amount::Jsonata(Template::Jsonata(expression.to_owned()))),
                         Err(reason) => {
                             self.report(field, reason);
@@ -206,6 +206,23 @@ impl<'a> Fields<'a> {
                 self.report(field, format!("`{field}` must be a whole number"));
                 None
             }
+        }
+    }
+
+    /// As [`Fields::amount`], for a percentage, which may have a fraction.
+    pub(super) fn percentage(&self, field: &str, language: Language) -> Option<Amount> {
+        match self.get(field).and_then(Value::as_f64) {
+            Some(share) if share.fract() != 0.0 && (0.0..=100.0).contains(&share) => {
+                let by_path = format!("{field}Path");
+                if self.has(&by_path) {
+                    self.report(
+                        field,
+                        format!("`{field}` and `{by_path}` are both given; keep one"),
+                    );
+                }
+                Some(Amount::Share(share))
+            }
+            _ => self.amount(field, language, 0, 100),
         }
     }
 

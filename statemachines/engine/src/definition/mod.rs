@@ -127,6 +127,8 @@ pub(crate) enum Text {
 #[derive(Debug)]
 pub(crate) enum Amount {
     Fixed(i64),
+    /// A fraction, where the field may hold one.
+    Share(f64),
     Path(Path),
     Jsonata(Template),
 }

@@ -60,6 +60,13 @@ impl Function {
         })
     }
 
+    fn name(self) -> String {
+        match self {
+            Self::Uuid => "States.UUID".to_owned(),
+            other => format!("States.{other:?}"),
+        }
+    }
+
     pub(super) fn check_arity(self, given: usize) -> Result<(), String> {
         let (least, most) = match self {
             Self::Format => (1, usize::MAX),
@@ -119,108 +126,126 @@ impl Function {
 }
 
 /// Calls `function`; the arity was checked when the call was parsed.
+///
+/// # Errors
+/// The reason in AWS's words, which name the function and not the argument.
 pub(super) fn call(
     function: Function,
     arguments: Vec<Value>,
     chance: &Chance,
 ) -> Result<Value, String> {
+    if let (Function::Format, [Value::String(template), rest @ ..]) =
+        (function, arguments.as_slice())
+    {
+        return format(template, rest)
+            .map(Value::String)
+            .map_err(|reason| format!("Invalid {reason}"));
+    }
+    result(function, arguments, chance)
+        .ok_or_else(|| format!("Invalid arguments in {}", function.name()))
+}
+
+/// What a function gives, or nothing where it does not take its arguments.
+fn result(function: Function, arguments: Vec<Value>, chance: &Chance) -> Option<Value> {
     let mut arguments = arguments.into_iter();
-    let mut next = || arguments.next().unwrap_or(Value::Null);
+    let mut next = || arguments.next();
     match function {
-        Function::Format => {
-            let template = next();
-            format(&text(template)?, &arguments.collect::<Vec<_>>()).map(Value::String)
-        }
-        Function::StringToJson => parse(&text(next())?),
-        Function::JsonToString => Ok(Value::String(next().to_string())),
-        Function::Array => Ok(arguments.collect()),
-        Function::ArrayPartition => partition(&array(next())?, &next()),
-        Function::ArrayContains => Ok(Value::Bool(array(next())?.contains(&next()))),
-        Function::ArrayRange => range(&next(), &next(), &next()),
+        Function::Format => None,
+        Function::StringToJson => parse(&text(next()?)?),
+        Function::JsonToString => Some(Value::String(next()?.to_string())),
+        Function::Array => Some(arguments.collect()),
+        Function::ArrayPartition => partition(&array(next()?)?, &next()?).ok(),
+        Function::ArrayContains => Some(Value::Bool(array(next()?)?.contains(&next()?))),
+        Function::ArrayRange => range(&next()?, &next()?, &next()?).ok(),
         Function::ArrayGetItem => {
-            let items = array(next())?;
-            let index = usize::try_from(integer(&next())?).ok();
-            index
-                .and_then(|i| items.get(i).cloned())
-                .ok_or_else(|| "The index is out of the bounds of the array".to_owned())
+            let items = array(next()?)?;
+            let index = usize::try_from(truncated(&next()?)?).ok()?;
+            // AWS finds nothing in an empty array, and fails behind the end of any other.
+            if items.is_empty() { Some(Value::Null) } else { items.get(index).cloned() }
         }
-        Function::ArrayLength => Ok(array(next())?.len().into()),
-        Function::ArrayUnique => Ok(unique(array(next())?)),
-        Function::Base64Encode => Ok(Value::String(STANDARD.encode(bounded(text(next())?)?))),
+        Function::ArrayLength => Some(array(next()?)?.len().into()),
+        Function::ArrayUnique => Some(unique(array(next()?)?)),
+        Function::Base64Encode => Some(Value::String(STANDARD.encode(bounded(text(next()?)?)?))),
         Function::Base64Decode => {
-            let bytes = STANDARD
-                .decode(bounded(text(next())?)?)
-                .map_err(|e| format!("Invalid Base64: {e}"))?;
-            String::from_utf8(bytes).map(Value::String).map_err(|e| format!("Invalid UTF-8: {e}"))
+            let bytes = STANDARD.decode(bounded(text(next()?)?)?).ok()?;
+            String::from_utf8(bytes).ok().map(Value::String)
         }
         Function::Hash => {
-            let data = match next() {
+            let data = match next()? {
                 Value::String(text) => text,
                 other => other.to_string(),
             };
-            hash(&bounded(data)?, &text(next())?).map(Value::String)
+            hash(&bounded(data)?, &text(next()?)?).ok().map(Value::String)
         }
-        Function::JsonMerge => {
-            let (first, second, deep) = (next(), next(), next());
-            if deep == Value::Bool(true) {
-                return Err("States.JsonMerge supports the shallow merging mode only".to_owned());
+        Function::JsonMerge => match (next()?, next()?, next()?) {
+            // Only the shallow mode is there.
+            (Value::Object(mut first), Value::Object(second), Value::Bool(false)) => {
+                first.extend::<Map<String, Value>>(second);
+                Some(Value::Object(first))
             }
-            merge(first, second)
+            _ => None,
+        },
+        Function::MathRandom => random(&next()?, &next()?, next(), chance),
+        Function::MathAdd => {
+            let (first, second) = (rounded(&next()?)?, rounded(&next()?)?);
+            first.checked_add(second).map(Value::from)
         }
-        Function::MathRandom => random(&next(), &next(), &next(), chance),
-        Function::MathAdd => Ok(Value::from(integer(&next())?.saturating_add(integer(&next())?))),
         Function::StringSplit => {
-            let (whole, delimiters) = (text(next())?, text(next())?);
+            let (whole, delimiters) = (text(next()?)?, text(next()?)?);
             let parts = whole.split(|c| delimiters.contains(c)).filter(|part| !part.is_empty());
-            Ok(parts.collect())
+            Some(parts.collect())
         }
-        Function::Uuid => Ok(Value::String(chance.uuid())),
+        Function::Uuid => Some(Value::String(chance.uuid())),
     }
 }
 
-fn text(value: Value) -> Result<String, String> {
+fn text(value: Value) -> Option<String> {
     match value {
-        Value::String(text) => Ok(text),
-        other => Err(format!("expected a string but got {other}")),
+        Value::String(text) => Some(text),
+        _ => None,
     }
 }
 
-fn array(value: Value) -> Result<Vec<Value>, String> {
+fn array(value: Value) -> Option<Vec<Value>> {
     match value {
-        Value::Array(items) => Ok(items),
-        other => Err(format!("expected an array but got {other}")),
+        Value::Array(items) => Some(items),
+        _ => None,
     }
 }
 
-fn bounded(text: String) -> Result<String, String> {
-    if text.len() <= MAX_TEXT {
-        Ok(text)
-    } else {
-        Err(format!("the text is longer than {MAX_TEXT} characters"))
-    }
+fn bounded(text: String) -> Option<String> {
+    (text.chars().count() <= MAX_TEXT).then_some(text)
 }
 
-/// Rounds as Java's `Math.round` does: half towards positive infinity.
-fn integer(value: &Value) -> Result<i64, String> {
-    if let Some(whole) = value.as_i64() {
-        return Ok(whole);
-    }
-    let number = value.as_f64().ok_or_else(|| format!("expected a number but got {value}"))?;
-    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, as Math.round does")]
-    Ok((number + 0.5).floor() as i64)
+/// A 32-bit integer, rounded as Java's `Math.round` does: half towards positive infinity.
+fn rounded(value: &Value) -> Option<i32> {
+    let whole = match value.as_i64() {
+        Some(whole) => whole,
+        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, as Math.round does")]
+        None => (value.as_f64()? + 0.5).floor() as i64,
+    };
+    i32::try_from(whole).ok()
 }
 
-fn parse(text: &str) -> Result<Value, String> {
-    if text.trim().is_empty() {
-        return Ok(Value::Null);
-    }
+/// An integer without its fraction. AWS's pages say that these arguments are rounded; it cuts
+/// them.
+fn truncated(value: &Value) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+    value.as_i64().or_else(|| value.as_f64().map(|f| f.trunc() as i64))
+}
+
+fn parse(text: &str) -> Option<Value> {
     match text.trim() {
-        "-0" => Ok(Value::from(0)),
-        text => serde_json::from_str(text).map_err(|e| format!("the string is no JSON: {e}")),
+        "" => Some(Value::Null),
+        "-0" => Some(Value::from(0)),
+        text => serde_json::from_str(text).ok(),
     }
 }
 
-/// Fills `{}` in order; `\{` and `\}` are braces.
+const WRONG_COUNT: &str =
+    "arguments in States.Format: number of arguments do not match the occurrences of {}.";
+
+/// Fills `{}` in order; `\{` and `\}` are braces. The error goes on after "Invalid ".
 fn format(template: &str, arguments: &[Value]) -> Result<String, String> {
     let mut out = String::with_capacity(template.len());
     let mut arguments = arguments.iter();
@@ -232,26 +257,22 @@ fn format(template: &str, arguments: &[Value]) -> Result<String, String> {
             }
             '{' if chars.peek() == Some(&'}') => {
                 chars.next();
-                let argument =
-                    arguments.next().ok_or("States.Format has fewer arguments than `{}`")?;
+                let argument = arguments.next().ok_or(WRONG_COUNT)?;
                 match argument {
                     Value::String(text) => out.push_str(text),
                     other => java_text(other, &mut out),
                 }
             }
             '{' | '}' => {
-                return Err(
-                    "a brace of States.Format is not closed; write `\\\\{` for a brace".to_owned()
-                );
+                let other = if c == '{' { '}' } else { '{' };
+                return Err(format!(
+                    "template in States.Format: matching '{other}' not found for '{c}'."
+                ));
             }
             c => out.push(c),
         }
     }
-    if arguments.next().is_some() {
-        Err("States.Format has more arguments than `{}`".to_owned())
-    } else {
-        Ok(out)
-    }
+    if arguments.next().is_some() { Err(WRONG_COUNT.to_owned()) } else { Ok(out) }
 }
 
 /// A value as Java's `toString` writes it: `{Arg1=1, Arg2=[]}`.
@@ -284,25 +305,36 @@ fn java_text(value: &Value, out: &mut String) {
     }
 }
 
+/// Why a chunk or range cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Refused {
+    /// A count or step of 0, or a step in the wrong direction.
+    Nothing,
+    /// An argument that is no number, or too many items.
+    Invalid,
+}
+
 /// Chunks of `size`, the last one possibly shorter.
-pub(super) fn partition(items: &[Value], size: &Value) -> Result<Value, String> {
-    let size = usize::try_from(integer(size)?)
-        .ok()
-        .filter(|n| *n > 0)
-        .ok_or("the chunk size must be positive")?;
+pub(super) fn partition(items: &[Value], size: &Value) -> Result<Value, Refused> {
+    let size = match truncated(size).map(usize::try_from) {
+        Some(Ok(0)) => return Err(Refused::Nothing),
+        Some(Ok(size)) => size,
+        Some(Err(_)) | None => return Err(Refused::Invalid),
+    };
     Ok(items.chunks(size).map(|chunk| Value::Array(chunk.to_vec())).collect())
 }
 
 /// `start`, `start + step`, … up to and including `end`.
-pub(super) fn range(start: &Value, end: &Value, step: &Value) -> Result<Value, String> {
-    let (start, end, step) = (integer(start)?, integer(end)?, integer(step)?);
+pub(super) fn range(start: &Value, end: &Value, step: &Value) -> Result<Value, Refused> {
+    let whole = |value| truncated(value).ok_or(Refused::Invalid);
+    let (start, end, step) = (whole(start)?, whole(end)?, whole(step)?);
     if step == 0 {
-        return Err("the step of a range must not be 0".to_owned());
+        return Err(Refused::Nothing);
     }
     let span = if step > 0 { end.saturating_sub(start) } else { start.saturating_sub(end) };
     let count = if span < 0 { 0 } else { span / step.saturating_abs() + 1 };
     if count > MAX_RANGE {
-        return Err(format!("a range has at most {MAX_RANGE} items"));
+        return Err(Refused::Invalid);
     }
     Ok((0..count).map(|i| Value::from(start.saturating_add(i.saturating_mul(step)))).collect())
 }
@@ -329,28 +361,15 @@ pub(super) fn hash(data: &str, algorithm: &str) -> Result<String, String> {
     })
 }
 
-fn merge(first: Value, second: Value) -> Result<Value, String> {
-    match (first, second) {
-        (Value::Object(mut first), Value::Object(second)) => {
-            first.extend::<Map<String, Value>>(second);
-            Ok(Value::Object(first))
-        }
-        _ => Err("States.JsonMerge takes two objects".to_owned()),
-    }
-}
-
-fn random(start: &Value, end: &Value, seed: &Value, chance: &Chance) -> Result<Value, String> {
-    let (start, end) = (integer(start)?, integer(end)?);
-    let width = end
-        .checked_sub(start)
-        .filter(|w| *w > 0)
-        .ok_or("the end of States.MathRandom must be greater than its start")?;
+fn random(start: &Value, end: &Value, seed: Option<Value>, chance: &Chance) -> Option<Value> {
+    let (start, end) = (truncated(start)?, truncated(end)?);
+    let width = end.checked_sub(start).filter(|w| *w > 0)?;
     let bits = match seed {
-        Value::Null => chance.bits(),
-        seed => Chance::new(integer(seed)?.cast_unsigned()).bits(),
+        None => chance.bits(),
+        Some(seed) => Chance::new(truncated(&seed)?.cast_unsigned()).bits(),
     };
     let offset = (bits % width.cast_unsigned()).cast_signed();
-    Ok(Value::from(start.saturating_add(offset)))
+    Some(Value::from(start.saturating_add(offset)))
 }
 
 /// The same seed gives the same number: what `$random(seed)` of JSONata uses.

@@ -11,9 +11,15 @@ const MAX_DEPTH: usize = 10;
 /// The longest call AWS takes.
 const MAX_BYTES: usize = 10_000;
 
-/// A parsed call.
+/// A parsed call with its text, which messages quote.
 #[derive(Debug, Clone)]
 pub(crate) struct Intrinsic {
+    text: String,
+    call: Call,
+}
+
+#[derive(Debug, Clone)]
+struct Call {
     function: functions::Function,
     arguments: Vec<Argument>,
 }
@@ -22,7 +28,7 @@ pub(crate) struct Intrinsic {
 enum Argument {
     Literal(Value),
     Path(Path),
-    Call(Intrinsic),
+    Call(Call),
 }
 
 impl Intrinsic {
@@ -38,28 +44,55 @@ impl Intrinsic {
         let mut parser = Parser { rest: text };
         let call = parser.call(0)?;
         parser.spaces();
-        if parser.rest.is_empty() { Ok(call) } else { Err(format!("unexpected `{}`", parser.rest)) }
+        if !parser.rest.is_empty() {
+            return Err(format!("unexpected `{}`", parser.rest));
+        }
+        Ok(Self { text: text.to_owned(), call })
     }
 
-    /// Evaluates with the arguments found in `scope`, for the field `field`.
-    pub(crate) fn evaluate(&self, field: &str, scope: &Scope<'_>) -> Result<Value, EvalError> {
+    /// Evaluates with the arguments found in `scope`.
+    pub(crate) fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvalError> {
+        self.call.evaluate(scope).map_err(|failed| match failed {
+            Failed::Reason(reason) => EvalError::Intrinsic { call: self.text.clone(), reason },
+            Failed::TooMuch => EvalError::TooMuch,
+        })
+    }
+}
+
+/// Why a call, or one inside it, failed.
+enum Failed {
+    Reason(String),
+    TooMuch,
+}
+
+impl Call {
+    fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failed> {
         let mut arguments = Vec::with_capacity(self.arguments.len());
         for argument in &self.arguments {
             arguments.push(match argument {
                 Argument::Literal(value) => value.clone(),
                 Argument::Path(path) => {
-                    let found = scope.find(path).map_err(|_| EvalError::NotFound {
-                        field: field.to_owned(),
-                        path: path.text().to_owned(),
-                    })?;
-                    scope.spend(&found)?;
+                    let found = scope.find(path).map_err(|e| missing(path, &e, scope.data))?;
+                    scope.spend(&found).map_err(|_| Failed::TooMuch)?;
                     found
                 }
-                Argument::Call(call) => call.evaluate(field, scope)?,
+                Argument::Call(call) => call.evaluate(scope)?,
             });
         }
-        functions::call(self.function, arguments, scope.chance).map_err(EvalError::Intrinsic)
+        functions::call(self.function, arguments, scope.chance).map_err(Failed::Reason)
     }
+}
+
+/// AWS names a path into the context object as if it led into the input.
+fn missing(path: &Path, reason: &str, data: &Value) -> Failed {
+    if reason.starts_with("Filter: ") {
+        return Failed::Reason(reason.to_owned());
+    }
+    let text = path.text();
+    let text = text.strip_prefix('$').filter(|rest| rest.starts_with('$')).unwrap_or(text);
+    Failed::Reason(format!(
+        "The JsonPath argument for the field '{text}' could not be found in the input '{data}'"
+    ))
 }
 
 struct Parser<'a> {
@@ -88,7 +121,7 @@ impl<'a> Parser<'a> {
         head
     }
 
-    fn call(&mut self, depth: usize) -> Result<Intrinsic, String> {
+    fn call(&mut self, depth: usize) -> Result<Call, String> {
         if depth > MAX_DEPTH {
             return Err(format!("intrinsic functions are nested deeper than {MAX_DEPTH}"));
         }
@@ -124,7 +157,7 @@ impl<'a> Parser<'a> {
                 function.check_literal(i, value)?;
             }
         }
-        Ok(Intrinsic { function, arguments })
+        Ok(Call { function, arguments })
     }
 
     fn argument(&mut self, depth: usize) -> Result<Argument, String> {

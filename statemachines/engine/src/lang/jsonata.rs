@@ -11,8 +11,8 @@ use jsonata_core::parser;
 use jsonata_core::value::JValue;
 use serde_json::Value;
 
-use super::jsonata_functions;
 use super::{Chance, EvalError, Scope};
+use super::{jsonata_check, jsonata_functions};
 
 /// Parsed expressions a thread keeps.
 const CACHED: usize = 1_000;
@@ -46,11 +46,15 @@ pub(crate) fn expression(text: &str) -> Option<Result<&str, String>> {
     }
 }
 
-/// Whether `expression` parses.
-pub(crate) fn check(expression: &str) -> Result<(), String> {
-    parsed(expression)
-        .map(drop)
-        .map_err(|e| format!("the JSONata expression `{expression}` cannot be parsed: {e}"))
+/// Whether `expression` parses and refers to things that can be there; `has_error` where it
+/// belongs to an entry of `Catch`.
+pub(crate) fn check(expression: &str, has_error: bool) -> Result<(), String> {
+    let ast = parsed(expression)
+        .map_err(|e| format!("the JSONata expression `{expression}` cannot be parsed: {e}"))?;
+    match jsonata_check::unsupported(&ast, has_error) {
+        None => Ok(()),
+        Some(why) => Err(format!("in the JSONata expression `{expression}`, {why}")),
+    }
 }
 
 fn parsed(expression: &str) -> Result<Rc<AstNode>, String> {

@@ -4,6 +4,7 @@ use jsonata_core::evaluator::{Evaluator, EvaluatorError};
 use jsonata_core::value::JValue;
 use serde_json::Value;
 
+use super::functions::Refused;
 use super::scope::Chance;
 use super::{format_millis, functions};
 
@@ -13,6 +14,15 @@ fn failed(message: impl Into<String>) -> EvaluatorError {
 
 fn json(arguments: &[JValue], index: usize) -> Value {
     arguments.get(index).map_or(Value::Null, Value::from)
+}
+
+/// What AWS's functions leave undefined is no error of theirs, but of the field they stand in.
+fn or_nothing(result: Result<JValue, Refused>, name: &str) -> Result<JValue, EvaluatorError> {
+    match result {
+        Ok(value) => Ok(value),
+        Err(Refused::Nothing) => Ok(JValue::Undefined),
+        Err(Refused::Invalid) => Err(failed(format!("Invalid arguments in {name}"))),
+    }
 }
 
 /// A one-item result is that item, as every sequence of JSONata.
@@ -29,16 +39,30 @@ pub(super) fn register(
     chance: &Chance,
     now_ms: i64,
 ) -> Result<(), EvaluatorError> {
-    evaluator.register_fn("partition", |a: &[JValue]| match json(a, 0) {
-        Value::Array(items) => {
-            functions::partition(&items, &json(a, 1)).map(JValue::from).map_err(failed)
+    evaluator.register_fn("partition", |a: &[JValue]| {
+        let items = match json(a, 0) {
+            Value::Array(items) => items,
+            item => vec![item],
+        };
+        if items.is_empty() {
+            return Ok(JValue::Undefined);
         }
-        item => functions::partition(&[item], &json(a, 1)).map(JValue::from).map_err(failed),
+        or_nothing(functions::partition(&items, &json(a, 1)).map(JValue::from), "$partition")
     })?;
     evaluator.register_fn("range", |a: &[JValue]| {
-        functions::range(&json(a, 0), &json(a, 1), &json(a, 2)).map(sequence).map_err(failed)
+        if a.len() < 3 {
+            return Ok(JValue::Undefined);
+        }
+        let range = functions::range(&json(a, 0), &json(a, 1), &json(a, 2));
+        if range.as_ref().is_ok_and(|r| r.as_array().is_some_and(Vec::is_empty)) {
+            return Ok(JValue::Undefined);
+        }
+        or_nothing(range.map(sequence), "$range")
     })?;
     evaluator.register_fn("hash", |a: &[JValue]| {
+        if a.len() < 2 {
+            return Ok(JValue::Undefined);
+        }
         let data = match json(a, 0) {
             Value::String(text) => text,
             other => other.to_string(),
@@ -74,6 +98,6 @@ pub(super) fn register(
         Err(failed("$now takes no arguments here; use $fromMillis($millis(), …)"))
     })?;
     evaluator.register_fn_override("eval", |_: &[JValue]| {
-        Err(failed("D3121: $eval is not supported in Step Functions"))
+        Err(failed("T1006: Attempted to invoke a non-function"))
     })
 }

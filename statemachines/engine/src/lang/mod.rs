@@ -4,6 +4,7 @@ mod choice;
 mod functions;
 mod intrinsic;
 mod jsonata;
+mod jsonata_check;
 mod jsonata_functions;
 mod scope;
 mod template;
@@ -23,8 +24,8 @@ pub(crate) enum EvalError {
     NotFound { field: String, path: String },
     /// A path that stands alone in a field such as `InputPath`.
     InvalidPath { path: String, reason: String },
-    /// An intrinsic function refused its arguments.
-    Intrinsic(String),
+    /// An intrinsic function refused its arguments; `call` is the whole as written.
+    Intrinsic { call: String, reason: String },
     /// The values an evaluation copies together are too much.
     TooMuch,
     /// A JSONata expression failed; `location` is the field's path, as `Output/result`.

@@ -75,6 +75,17 @@ impl<'a> Scope<'a> {
         self.context.get_or_init(self.make_context)
     }
 
+    /// Whether `path` names an item that its array is too short for.
+    pub(crate) fn is_past_end(&self, path: &Path) -> bool {
+        match &path.root {
+            Root::Data => path.is_past_end(self.data),
+            Root::Context => path.is_past_end(self.context()),
+            Root::Variable(name) => {
+                self.variables.get(name).is_some_and(|value| path.is_past_end(value))
+            }
+        }
+    }
+
     /// What `path` names here.
     pub(crate) fn find(&self, path: &Path) -> Result<Value, String> {
         match &path.root {

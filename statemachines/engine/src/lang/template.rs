@@ -26,14 +26,21 @@ impl Expr {
     pub(crate) fn evaluate(&self, field: &str, scope: &Scope<'_>) -> Result<Value, EvalError> {
         match self {
             Self::Path(path) => {
-                let found = scope.find(path).map_err(|_| EvalError::NotFound {
-                    field: field.to_owned(),
-                    path: path.text().to_owned(),
-                })?;
+                let found = match scope.find(path) {
+                    Ok(found) => found,
+                    // AWS gives null for an item behind the end of an array that is there.
+                    Err(_) if scope.is_past_end(path) => Value::Null,
+                    Err(_) => {
+                        return Err(EvalError::NotFound {
+                            field: field.to_owned(),
+                            path: path.text().to_owned(),
+                        });
+                    }
+                };
                 scope.spend(&found)?;
                 Ok(found)
             }
-            Self::Call(call) => call.evaluate(field, scope),
+            Self::Call(call) => call.evaluate(scope),
         }
     }
 }
@@ -150,7 +157,7 @@ impl Template {
             Value::String(text) => match jsonata::expression(text) {
                 None => Self::Literal(value.clone()),
                 Some(Ok(expression)) => {
-                    if let Err(reason) = jsonata::check(expression) {
+                    if let Err(reason) = jsonata::check(expression, is_in_catcher(pointer)) {
                         report(pointer.to_owned(), reason);
                     }
                     Self::Jsonata(expression.to_owned())
@@ -213,6 +220,12 @@ impl Template {
             Self::Jsonata(expression) => jsonata::evaluate(expression, location, scope),
         }
     }
+}
+
+/// Whether `pointer` leads into an entry of `Catch`: `/States/A/Catch/0/Output/…`.
+fn is_in_catcher(pointer: &str) -> bool {
+    let (_, inside) = pointer.rsplit_once("/Catch/").unwrap_or_default();
+    inside.split_once('/').is_some_and(|(index, _)| index.parse::<u32>().is_ok())
 }
 
 /// A key as a token of a JSON Pointer (RFC 6901).

@@ -40,6 +40,19 @@ impl Path {
             Some(function) => apply(function, &found).map(Cow::Owned),
         }
     }
+
+    /// Whether a definite path ends in an index that the array there is too short for.
+    pub(crate) fn is_past_end(&self, root: &Value) -> bool {
+        let Some((Segment::Indexes(indexes), before)) = self.segments.split_last() else {
+            return false;
+        };
+        self.definite
+            && self.function.is_none()
+            && matches!(
+                (walk(before, root), indexes.as_slice()),
+                (Ok(Value::Array(items)), [index]) if item(items, *index).is_none()
+            )
+    }
 }
 
 /// `$['a'][0]`: the first `count` segments in canonical form.

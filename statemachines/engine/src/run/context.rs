@@ -46,18 +46,18 @@ impl Run {
                 (arn, child.name.clone(), root.item.as_deref().cloned().unwrap_or(Value::Null))
             }
         };
+        let mut execution = json!({
+            "Id": id,
+            "Input": input,
+            "StartTime": format_millis(self.head.started_ms),
+            "Name": name,
+            "RoleArn": self.head.identity.role_arn,
+        });
+        if let (Value::Object(map), true) = (&mut execution, self.head.identity.counts_redrives) {
+            map.insert("RedriveCount".to_owned(), 0.into());
+        }
         let mut context = Map::new();
-        context.insert(
-            "Execution".to_owned(),
-            json!({
-                "Id": id,
-                "Input": input,
-                "StartTime": format_millis(self.head.started_ms),
-                "Name": name,
-                "RoleArn": self.head.identity.role_arn,
-                "RedriveCount": 0,
-            }),
-        );
+        context.insert("Execution".to_owned(), execution);
         context.insert(
             "StateMachine".to_owned(),
             json!({"Id": self.machine_arn(), "Name": self.head.identity.machine}),

@@ -228,20 +228,10 @@ impl Run {
         amount: &Amount,
         data: &Value,
     ) -> Result<i64, AmountError> {
-        let (value, path) = match amount {
-            Amount::Fixed(n) => return Ok(*n),
-            Amount::Path(path) => match self.find(frame, state, path, data) {
-                Ok(value) => (value, Some(path.text().to_owned())),
-                Err(reason) => {
-                    return Err(AmountError::NotFound { path: path.text().to_owned(), reason });
-                }
-            },
-            Amount::Jsonata(template) => (
-                self.fill(frame, state, template, field, data, Seen::default())
-                    .map_err(AmountError::Failed)?,
-                None,
-            ),
-        };
+        if let Amount::Fixed(n) = amount {
+            return Ok(*n);
+        }
+        let value = self.number(frame, state, field, amount, data)?;
         let whole = match &value {
             Value::Number(n) => n.as_i64().or_else(|| {
                 n.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9.0e15).map(saturated)
@@ -249,7 +239,54 @@ impl Run {
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         };
-        whole.ok_or(AmountError::NoInteger { path: path.unwrap_or_default(), value })
+        whole.ok_or(AmountError::NoNumber { path: path_of(amount), value })
+    }
+
+    /// As [`Run::amount`], for a number that may have a fraction.
+    pub(super) fn share(
+        &self,
+        frame: &Frame,
+        state: &State,
+        field: &str,
+        amount: &Amount,
+        data: &Value,
+    ) -> Result<f64, AmountError> {
+        let value = self.number(frame, state, field, amount, data)?;
+        let share = match &value {
+            Value::Number(n) => n.as_f64(),
+            Value::String(text) => text.trim().parse().ok().filter(|f: &f64| f.is_finite()),
+            _ => None,
+        };
+        share.ok_or(AmountError::NoNumber { path: path_of(amount), value })
+    }
+
+    /// What stands for the number; from an expression it must be one.
+    fn number(
+        &self,
+        frame: &Frame,
+        state: &State,
+        field: &str,
+        amount: &Amount,
+        data: &Value,
+    ) -> Result<Value, AmountError> {
+        match amount {
+            Amount::Fixed(n) => Ok(Value::from(*n)),
+            Amount::Share(share) => Ok(Value::from(*share)),
+            Amount::Path(path) => self
+                .find(frame, state, path, data)
+                .map_err(|reason| AmountError::NotFound { path: path.text().to_owned(), reason }),
+            Amount::Jsonata(template) => {
+                let value = self
+                    .fill(frame, state, template, field, data, Seen::default())
+                    .map_err(AmountError::Failed)?;
+                if value.is_number() {
+                    return Ok(value);
+                }
+                let failure =
+                    Self::unexpected_type(state, frame, field, template, "number", &value);
+                Err(AmountError::Failed(failure))
+            }
+        }
     }
 
     /// A text of the state.
@@ -269,7 +306,11 @@ impl Run {
                 })
                 .map_err(|e| Self::eval_failure(state, frame, e, data)),
             Text::Jsonata(template) => {
-                self.fill(frame, state, template, field, data, Seen::default())
+                let value = self.fill(frame, state, template, field, data, Seen::default())?;
+                if value.is_string() {
+                    return Ok(value);
+                }
+                Err(Self::unexpected_type(state, frame, field, template, "string", &value))
             }
         }
     }
@@ -284,6 +325,13 @@ impl Run {
     }
 }
 
+fn path_of(amount: &Amount) -> String {
+    match amount {
+        Amount::Path(path) => path.text().to_owned(),
+        Amount::Fixed(_) | Amount::Share(_) | Amount::Jsonata(_) => String::new(),
+    }
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "callers bound it below 2^53")]
 fn saturated(f: f64) -> i64 {
     f as i64
@@ -291,7 +339,14 @@ fn saturated(f: f64) -> i64 {
 
 /// Why a number of a state cannot be had.
 pub(super) enum AmountError {
-    NotFound { path: String, reason: String },
-    NoInteger { path: String, value: Value },
+    NotFound {
+        path: String,
+        reason: String,
+    },
+    /// There is a value that stands for no such number; `path` is empty where an expression gave it.
+    NoNumber {
+        path: String,
+        value: Value,
+    },
     Failed(Failure),
 }

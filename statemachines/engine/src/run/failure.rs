@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::evaluate::AmountError;
+use super::simple::{shown, type_name};
 use super::{Frame, Run};
-use crate::definition::State;
-use crate::lang::EvalError;
+use crate::definition::{Amount, State};
+use crate::lang::{EvalError, Template};
 
 /// Whether a failure comes from a query, which has an event of its own.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +118,66 @@ impl Run {
         failure
     }
 
+    /// An expression gave a value of another type than its field takes.
+    pub(super) fn unexpected_type(
+        state: &State,
+        frame: &Frame,
+        field: &str,
+        template: &Template,
+        expected: &str,
+        value: &Value,
+    ) -> Failure {
+        let detail = format!(
+            "The JSONata expression '{}' specified for the field '{field}' returned an unexpected result type. Expected '{expected}', but was '{}' for value: {value}",
+            template.expression(),
+            type_name(value)
+        );
+        Self::query_failure(state, frame, Some(field), &detail)
+    }
+
+    /// A number of a Map that cannot be had; `what` is `integer` or `float`.
+    pub(super) fn number_failure(
+        state: &State,
+        frame: &Frame,
+        field: &str,
+        what: &str,
+        error: AmountError,
+    ) -> Failure {
+        match error {
+            AmountError::Failed(failure) => failure,
+            AmountError::NotFound { path, reason } => {
+                Self::runtime(state, frame, &format!("Invalid path '{path}' : {reason}"))
+            }
+            AmountError::NoNumber { path, value } if path.is_empty() => {
+                let detail = format!("The {field} field is not a valid {what}: {value}");
+                Self::query_failure(state, frame, Some(field), &detail)
+            }
+            AmountError::NoNumber { path, value } => {
+                let detail = format!(
+                    "The {field}Path field refers to value \"{}\" which is not a valid {what}: {path}",
+                    shown(&value)
+                );
+                Self::runtime(state, frame, &detail)
+            }
+        }
+    }
+
+    /// A number that is out of its bounds, by the language that gave it.
+    pub(super) fn out_of_bounds(
+        state: &State,
+        frame: &Frame,
+        field: &str,
+        amount: &Amount,
+        detail: &str,
+    ) -> Failure {
+        match amount {
+            Amount::Jsonata(_) => Self::query_failure(state, frame, Some(field), detail),
+            Amount::Fixed(_) | Amount::Share(_) | Amount::Path(_) => {
+                Self::runtime(state, frame, detail)
+            }
+        }
+    }
+
     pub(super) fn eval_failure(
         state: &State,
         frame: &Frame,
@@ -142,8 +204,12 @@ impl Run {
                 Self::prefix(state, frame)
                     + "The values of an expression exceed the maximum number of bytes.",
             ),
-            EvalError::Intrinsic(reason) => {
-                Failure::new("States.IntrinsicFailure", Self::prefix(state, frame) + &reason)
+            EvalError::Intrinsic { call, reason } => {
+                // AWS documents one name and gives another.
+                let detail = format!("The function '{call}' had the following error: {reason}");
+                let mut failure = Self::runtime(state, frame, &detail);
+                failure.also = Some("States.IntrinsicFailure");
+                failure
             }
             EvalError::Query { location, cause } => {
                 Self::query_failure(state, frame, Some(&location), &cause)

@@ -118,7 +118,7 @@ pub(crate) struct MapPhase {
     pub(crate) concurrency: u32,
     /// Failures beyond these end a distributed Map.
     pub(crate) tolerated_count: Option<u32>,
-    pub(crate) tolerated_percentage: Option<u32>,
+    pub(crate) tolerated_percentage: Option<f64>,
     pub(crate) run_arn: Option<String>,
     /// `Bucket` and `Prefix` for the results, where a writer has them.
     pub(crate) written: Option<Payload>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::evaluate::{AmountError, Seen};
+use super::evaluate::Seen;
 use super::frame::{MapPhase, Purpose, TaskPhase};
 use super::step::Flow;
 use super::{Failure, Frame, Phase, Run};
@@ -132,17 +132,7 @@ impl Run {
             Ok(n) => usize::try_from(n).map(Some).map_err(|_| {
                 Failure::new("States.ItemReaderFailed", "field MaxItems must be positive")
             }),
-            Err(AmountError::Failed(failure)) => Err(failure),
-            Err(AmountError::NotFound { path, reason }) => {
-                Err(Self::runtime(state, frame, &format!("Invalid path '{path}' : {reason}")))
-            }
-            Err(AmountError::NoInteger { path, value }) => {
-                let detail = format!(
-                    "The MaxItemsPath field refers to value \"{}\" which is not a valid integer: {path}",
-                    super::simple::shown(&value)
-                );
-                Err(Self::runtime(state, frame, &detail))
-            }
+            Err(error) => Err(Self::number_failure(state, frame, "MaxItems", "integer", error)),
         }
     }
 
@@ -160,17 +150,7 @@ impl Run {
             match self.amount(frame, state, field, amount, data) {
                 Ok(n) if n > 0 => Ok(usize::try_from(n).unwrap_or(usize::MAX)),
                 Ok(_) => Err(Self::runtime(state, frame, &format!("{field} must be positive."))),
-                Err(AmountError::Failed(failure)) => Err(failure),
-                Err(AmountError::NotFound { path, reason }) => {
-                    Err(Self::runtime(state, frame, &format!("Invalid path '{path}' : {reason}")))
-                }
-                Err(AmountError::NoInteger { path, value }) => {
-                    let detail = format!(
-                        "The {field}Path field refers to value \"{}\" which is not a valid integer: {path}",
-                        super::simple::shown(&value)
-                    );
-                    Err(Self::runtime(state, frame, &detail))
-                }
+                Err(error) => Err(Self::number_failure(state, frame, field, "integer", error)),
             }
         };
         let max_items = bound("MaxItemsPerBatch", batcher.max_items.as_ref())?;

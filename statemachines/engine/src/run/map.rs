@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::evaluate::{AmountError, Seen};
+use super::evaluate::Seen;
 use super::frame::{Child, MapPhase};
-use super::simple::{shown, type_name};
 use super::step::Flow;
 use super::{Dirty, Failure, Frame, Phase, Run};
-use crate::definition::{Amount, Items, Kind, Language, MapSpec, State};
+use crate::definition::{Items, Kind, Language, MapSpec, State};
 use crate::history::{Payload, is_too_deep, weight};
 
 /// Iterations at once where the definition sets no bound.
@@ -28,23 +27,23 @@ impl Run {
     ) -> Result<Flow, Failure> {
         let data = self.effective_input(frame, state)?;
         frame.effective = Some(Arc::clone(&data));
-        if let Some(reader) = &map.reader {
-            let phase = self.bounds(frame, state, map, &data)?;
-            return self.read_items(id, frame, state, reader, phase);
+        let mut phase = MapPhase {
+            concurrency: self.concurrency(frame, state, map, &data)?,
+            ..MapPhase::default()
+        };
+        let items = match &map.reader {
+            Some(_) => None,
+            None => Some(self.map_items(frame, state, map, &data)?),
+        };
+        if let Err(failure) = self.tolerance(frame, state, map, &data, &mut phase) {
+            let length = items.as_ref().and_then(|i| i.as_array()).map_or(0, Vec::len);
+            let details = json!({"length": length});
+            frame.previous = self.emit(frame, frame.previous, "MapStateStarted", Some(details));
+            return Err(failure);
         }
-        let items = self.map_items(frame, state, map, &data)?;
-        let phase = match self.bounds(frame, state, map, &data) {
-            Ok(phase) => phase,
-            Err(failure) => {
-                let length = items.as_array().map_or(0, Vec::len);
-                frame.previous = self.emit(
-                    frame,
-                    frame.previous,
-                    "MapStateStarted",
-                    Some(json!({"length": length})),
-                );
-                return Err(failure);
-            }
+        let items = match (&map.reader, items) {
+            (Some(reader), _) => return self.read_items(id, frame, state, reader, phase),
+            (None, items) => items.unwrap_or_else(|| Arc::new(Value::Array(Vec::new()))),
         };
         self.start_map(id, frame, state, map, items, phase)
     }
@@ -78,12 +77,9 @@ impl Run {
             Some(Items::Jsonata(template)) => {
                 let value = self.fill(frame, state, template, "Items", data, Seen::default())?;
                 if !value.is_array() {
-                    let detail = format!(
-                        "The JSONata expression '{}' specified for the field 'Items' returned an unexpected result type. Expected 'array', but was '{}' for value: {value}",
-                        template.expression(),
-                        type_name(&value)
-                    );
-                    return Err(Self::query_failure(state, frame, Some("Items"), &detail));
+                    return Err(Self::unexpected_type(
+                        state, frame, "Items", template, "array", &value,
+                    ));
                 }
                 (Arc::new(value), None)
             }
@@ -109,53 +105,64 @@ impl Run {
         })
     }
 
-    /// Concurrency and tolerated failures, before the number of items is known.
-    fn bounds(
+    /// How many iterations run at once: the first thing a Map looks at.
+    fn concurrency(
         &self,
         frame: &Frame,
         state: &State,
         map: &MapSpec,
         data: &Value,
-    ) -> Result<MapPhase, Failure> {
-        let get = |field: &str, amount: Option<&Amount>| -> Result<Option<i64>, Failure> {
-            let Some(amount) = amount else { return Ok(None) };
-            match self.amount(frame, state, field, amount, data) {
-                Ok(n) if n < 0 => {
-                    Err(Self::runtime(state, frame, &format!("{field} cannot be negative.")))
-                }
-                Ok(n) => Ok(Some(n)),
-                Err(AmountError::NotFound { path, reason }) => {
-                    Err(Self::runtime(state, frame, &format!("Invalid path '{path}' : {reason}")))
-                }
-                Err(AmountError::NoInteger { path, value }) => {
-                    let detail = format!(
-                        "The {field}Path field refers to value \"{}\" which is not a valid integer: {path}",
-                        shown(&value)
-                    );
-                    Err(Self::runtime(state, frame, &detail))
-                }
-                Err(AmountError::Failed(failure)) => Err(failure),
-            }
-        };
-        let concurrency = get("MaxConcurrency", map.max_concurrency.as_ref())?
-            .and_then(|n| u32::try_from(n).ok())
-            .unwrap_or(0);
+    ) -> Result<u32, Failure> {
+        const FIELD: &str = "MaxConcurrency";
         let most = if map.is_distributed { DISTRIBUTED_CONCURRENCY } else { INLINE_CONCURRENCY };
-        let count = get("ToleratedFailureCount", map.tolerated_count.as_ref())?;
-        let percentage = get("ToleratedFailurePercentage", map.tolerated_percentage.as_ref())?;
-        if percentage.is_some_and(|p| p > 100) {
-            return Err(Self::runtime(
-                state,
-                frame,
-                "ToleratedFailurePercentage must be between 0 and 100.",
-            ));
+        let Some(amount) = &map.max_concurrency else { return Ok(most) };
+        let wanted = self
+            .amount(frame, state, FIELD, amount, data)
+            .map_err(|e| Self::number_failure(state, frame, FIELD, "integer", e))?;
+        if wanted < 0 {
+            let detail = format!(
+                "Expected non-negative integer for MaxConcurrency, got '{wanted}' instead."
+            );
+            return Err(Self::out_of_bounds(state, frame, FIELD, amount, &detail));
         }
-        Ok(MapPhase {
-            concurrency: if concurrency == 0 { most } else { concurrency.min(most) },
-            tolerated_count: count.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
-            tolerated_percentage: percentage.and_then(|n| u32::try_from(n).ok()),
-            ..MapPhase::default()
+        Ok(match u32::try_from(wanted).unwrap_or(u32::MAX) {
+            0 => most,
+            wanted => wanted.min(most),
         })
+    }
+
+    /// The tolerated failures, which AWS looks at once the Map has started.
+    fn tolerance(
+        &self,
+        frame: &Frame,
+        state: &State,
+        map: &MapSpec,
+        data: &Value,
+        phase: &mut MapPhase,
+    ) -> Result<(), Failure> {
+        if let Some(amount) = &map.tolerated_count {
+            const FIELD: &str = "ToleratedFailureCount";
+            let count = self
+                .amount(frame, state, FIELD, amount, data)
+                .map_err(|e| Self::number_failure(state, frame, FIELD, "integer", e))?;
+            if count < 0 {
+                let detail = "ToleratedFailureCount cannot be negative.";
+                return Err(Self::out_of_bounds(state, frame, FIELD, amount, detail));
+            }
+            phase.tolerated_count = Some(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+        if let Some(amount) = &map.tolerated_percentage {
+            const FIELD: &str = "ToleratedFailurePercentage";
+            let share = self
+                .share(frame, state, FIELD, amount, data)
+                .map_err(|e| Self::number_failure(state, frame, FIELD, "float", e))?;
+            if !(0.0..=100.0).contains(&share) {
+                let detail = "ToleratedFailurePercentage must be between 0 and 100.";
+                return Err(Self::out_of_bounds(state, frame, FIELD, amount, detail));
+            }
+            phase.tolerated_percentage = Some(share);
+        }
+        Ok(())
     }
 
     /// Starts the iterations over `items`.
@@ -425,9 +432,13 @@ impl MapPhase {
 
     /// How many items may fail.
     pub(super) fn tolerated(&self) -> u32 {
-        let by_percentage = self.tolerated_percentage.map(|p| {
-            u32::try_from(u64::from(self.length) * u64::from(p) / 100).unwrap_or(u32::MAX)
-        });
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a `u32`, and not negative"
+        )]
+        let by_percentage =
+            self.tolerated_percentage.map(|p| (f64::from(self.length) * p / 100.0).floor() as u32);
         match (self.tolerated_count, by_percentage) {
             (Some(count), Some(share)) => count.min(share),
             (Some(one), None) | (None, Some(one)) => one,

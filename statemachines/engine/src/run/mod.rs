@@ -68,9 +68,17 @@ pub struct Identity {
     pub role_arn: String,
     /// What an Express execution has behind its name in its ARN.
     pub express_run: Option<String>,
+    /// Whether the context object counts redrives: all but Express executions that somebody
+    /// waits for (`StartSyncExecution`).
+    #[serde(default = "counts_redrives")]
+    pub counts_redrives: bool,
     /// The idempotency key of the task that started the execution, where one did.
     #[serde(default)]
     pub started_by: Option<String>,
+}
+
+fn counts_redrives() -> bool {
+    true
 }
 
 impl Identity {
@@ -100,6 +108,7 @@ impl Default for Identity {
             machine: "StateMachine".to_owned(),
             role_arn: "arn:aws:iam::000000000000:role/StateMachine".to_owned(),
             express_run: None,
+            counts_redrives: true,
             started_by: None,
         }
     }

@@ -137,12 +137,7 @@ impl Run {
                 match self.fill(frame, state, template, &location, data, Seen::default())? {
                     Value::Bool(holds) => Ok(holds),
                     other => {
-                        let detail = format!(
-                            "The JSONata expression '{}' specified for the field '{location}' returned an unexpected result type. Expected 'boolean', but was '{}' for value: {other}",
-                            template.expression(),
-                            type_name(&other)
-                        );
-                        Err(Self::query_failure(state, frame, Some(&location), &detail))
+                        Err(Self::unexpected_type(state, frame, &location, template, "boolean", &other))
                     }
                 }
             }
@@ -174,7 +169,7 @@ impl Run {
     ) -> Result<i64, Failure> {
         let text = match amount {
             Amount::Path(path) => path.text(),
-            Amount::Fixed(_) | Amount::Jsonata(_) => "",
+            Amount::Fixed(_) | Amount::Share(_) | Amount::Jsonata(_) => "",
         };
         let is_path = matches!(amount, Amount::Path(_));
         let seconds = match self.amount(frame, state, "Seconds", amount, data) {
@@ -186,14 +181,14 @@ impl Run {
                     &format!("The SecondsPath parameter does not reference an input value: {text}"),
                 ));
             }
-            Err(AmountError::NoInteger { value, .. }) if is_path => {
+            Err(AmountError::NoNumber { value, .. }) if is_path => {
                 let detail = format!(
                     "The SecondsPath parameter cannot be parsed as a long value: {text} == {}",
                     shown(&value)
                 );
                 return Err(Self::runtime(state, frame, &detail));
             }
-            Err(AmountError::NoInteger { value, .. }) => {
+            Err(AmountError::NoNumber { value, .. }) => {
                 let detail = format!(
                     "The Seconds field cannot be parsed as a long value: {}",
                     shown(&value)

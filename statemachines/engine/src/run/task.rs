@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::evaluate::{AmountError, Seen};
 use super::frame::{Purpose, TaskPhase};
 use super::resource::{Event, Family, Resource};
+use super::simple::shown;
 use super::step::Flow;
 use super::{Failure, Frame, Phase, Run};
 use crate::definition::{Amount, State, Task};
@@ -108,24 +109,23 @@ impl Run {
         let Some(amount) = amount else { return Ok(None) };
         match self.amount(frame, state, field, amount, data) {
             Ok(seconds) if seconds > 0 => Ok(Some(seconds)),
-            Ok(seconds) => Err(Self::runtime(
-                state,
-                frame,
-                &format!(
-                    "The {field}Path parameter does not reference a positive value: {seconds}"
-                ),
-            )),
-            Err(AmountError::NotFound { path, reason }) => {
-                Err(Self::runtime(state, frame, &format!("Invalid path '{path}' : {reason}")))
+            Ok(seconds) => {
+                let detail = match amount {
+                    Amount::Jsonata(_) => format!("The {field} field must be positive: {seconds}"),
+                    Amount::Fixed(_) | Amount::Share(_) | Amount::Path(_) => format!(
+                        "The {field}Path parameter does not reference a positive value: {seconds}"
+                    ),
+                };
+                Err(Self::out_of_bounds(state, frame, field, amount, &detail))
             }
-            Err(AmountError::NoInteger { path, value }) => Err(Self::runtime(
-                state,
-                frame,
-                &format!(
-                    "The {field}Path parameter cannot be parsed as a long value: {path} == {value}"
-                ),
-            )),
-            Err(AmountError::Failed(failure)) => Err(failure),
+            Err(AmountError::NoNumber { path, value }) if !path.is_empty() => {
+                let detail = format!(
+                    "The {field}Path parameter cannot be parsed as a long value: {path} == {}",
+                    shown(&value)
+                );
+                Err(Self::runtime(state, frame, &detail))
+            }
+            Err(error) => Err(Self::number_failure(state, frame, field, "integer", error)),
         }
     }
 
