@@ -18,6 +18,8 @@ use crate::path::{Path, ReferencePath};
 
 pub(crate) use resource::express_problems;
 
+#[cfg(feature = "sqlite")]
+pub(crate) use parse::digest;
 pub use parse::{DefinitionErrors, Problem};
 
 /// A state machine: a definition that was found to be right, ready to run.

@@ -96,7 +96,7 @@ impl Machine {
             Some((graphs, timeout_seconds)) if problems.is_empty() => Ok(Self {
                 compiled: Arc::new(Compiled {
                     text: definition.into(),
-                    digest: hex(&sha2::Sha256::digest(definition)).into(),
+                    digest: digest(definition).into(),
                     graphs,
                     timeout_seconds,
                 }),
@@ -104,6 +104,11 @@ impl Machine {
             _ => Err(DefinitionErrors { problems }),
         }
     }
+}
+
+/// SHA-256 of a definition, in hex.
+pub(crate) fn digest(definition: &str) -> String {
+    hex(&sha2::Sha256::digest(definition))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -19,6 +19,11 @@ pub use clock::{Clock, SystemClock};
 
 use slot::Slots;
 
+/// Executions with a due timer that are looked up at once.
+const DUE_PAGE: usize = 1_024;
+/// Executions whose timers are fired side by side.
+const FIRED_AT_ONCE: usize = 64;
+
 /// Why the engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -286,13 +291,23 @@ impl Engine {
     pub async fn fire_due_timers(&self, now_ms: i64) -> Result<Vec<String>, EngineError> {
         let mut moved = Vec::new();
         loop {
-            let due = self.inner.journal.list_due(now_ms, 256).await?;
+            let due = self.inner.journal.list_due(now_ms, DUE_PAGE).await?;
             if due.is_empty() {
                 return Ok(moved);
             }
-            for name in due {
-                self.change(&name, |run, _| while run.fire(now_ms) {}).await?;
-                moved.push(name);
+            // Side by side, so that they share commits; handed over in order.
+            for together in due.chunks(FIRED_AT_ONCE) {
+                let mut firing = tokio::task::JoinSet::new();
+                for name in together {
+                    let (engine, name) = (self.clone(), name.clone());
+                    firing.spawn(async move {
+                        engine.change(&name, |run, _| while run.fire(now_ms) {}).await
+                    });
+                }
+                while let Some(fired) = firing.join_next().await {
+                    fired.map_err(|e| JournalError::Store(Box::new(e)))??;
+                }
+                moved.extend_from_slice(together);
             }
         }
     }

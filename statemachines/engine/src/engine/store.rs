@@ -73,6 +73,10 @@ impl Engine {
             .slots
             .machine(&stored.definition)
             .map_err(|e| EngineError::Definition(name.to_owned(), e))?;
+        if machine.compiled.digest != stored.digest {
+            let what = "its definition";
+            return Err(JournalError::Damaged { name: name.to_owned(), what }.into());
+        }
         let mut head: Head = serde_json::from_str(&stored.head).map_err(corrupt)?;
         head.input = stored.input;
         let mut frames = BTreeMap::new();

@@ -25,6 +25,7 @@ struct State {
 #[derive(Debug)]
 struct Execution {
     definition: Arc<str>,
+    digest: Arc<str>,
     input: Arc<Value>,
     revision: u64,
     status: &'static str,
@@ -123,6 +124,7 @@ impl Journal for MemoryJournal {
         }
         let execution = Execution {
             definition: new.definition,
+            digest: new.digest,
             input: new.input,
             revision: 0,
             status: new.step.status,
@@ -145,6 +147,7 @@ impl Journal for MemoryJournal {
         let state = self.lock();
         Ok(state.executions.get(name).map(|e| Stored {
             definition: Arc::clone(&e.definition),
+            digest: Arc::clone(&e.digest),
             revision: e.revision,
             head: e.head.clone(),
             input: Arc::clone(&e.input),

@@ -2,6 +2,8 @@
 
 mod memory;
 #[cfg(feature = "sqlite")]
+mod seal;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::any::Any;
@@ -77,6 +79,19 @@ pub enum JournalError {
         #[source]
         source: serde_json::Error,
     },
+    /// What is stored is not what was written.
+    #[error(
+        "execution `{name}` is damaged in its store: {what} is not what was written; restore the store from a copy"
+    )]
+    Damaged {
+        /// The execution.
+        name: String,
+        /// Which part of it.
+        what: &'static str,
+    },
+    /// The store's file is damaged.
+    #[error("the store is damaged: {0}; restore it from a copy")]
+    Broken(String),
     /// The store failed.
     #[error("the journal could not reach its store")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -160,6 +175,8 @@ pub struct FrameChange {
 pub struct Stored {
     /// The definition it is pinned to.
     pub definition: Arc<str>,
+    /// SHA-256 of the definition, as it was when the execution started.
+    pub digest: Arc<str>,
     /// How many steps were committed.
     pub revision: u64,
     /// The execution's record, opaque.

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 
+use super::seal::{open, seal};
 use super::{Commit, Created, Journal, JournalError, NewExecution, Stored, StoredFrame};
 
 /// The tables, to be laid by `Db::open` (idempotent).
@@ -101,24 +102,81 @@ fn unsigned(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
 
+/// The columns of an execution that its sealed head vouches for.
+struct HeadRow<'r> {
+    name: &'r str,
+    digest: &'r str,
+    status: &'r str,
+    is_runnable: bool,
+    revision: i64,
+    deadline_ms: Option<i64>,
+}
+
+impl HeadRow<'_> {
+    fn context<R>(&self, with: impl FnOnce(&[&dyn std::fmt::Display]) -> R) -> R {
+        let deadline = Deadline(self.deadline_ms);
+        with(&[
+            &self.name,
+            &self.digest,
+            &self.status,
+            &self.is_runnable,
+            &self.revision,
+            &deadline,
+        ])
+    }
+
+    fn seal(&self, head: String) -> String {
+        self.context(|context| seal(context, head))
+    }
+
+    fn open(&self, head: String) -> Option<String> {
+        self.context(|context| open(context, head))
+    }
+}
+
+/// A time or none, as text.
+struct Deadline(Option<i64>);
+
+impl fmt::Display for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(at) => write!(f, "{at}"),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+fn seal_phase(name: &str, frame: i64, wake_ms: Option<i64>, phase: String) -> String {
+    seal(&[&name, &frame, &Deadline(wake_ms)], phase)
+}
+
 /// Whether the step was applied; false where the revision was another.
 fn apply(
     tx: &Transaction<'_>,
-    execution: i64,
+    (name, execution, digest): (&str, i64, &str),
     step: PreparedStep,
 ) -> Result<bool, rusqlite::Error> {
+    let head = HeadRow {
+        name,
+        digest,
+        status: step.status,
+        is_runnable: step.is_runnable,
+        revision: signed(step.expected_revision) + 1,
+        deadline_ms: step.deadline_ms,
+    };
+    let head = head.seal(step.head);
     let changed = tx
         .prepare_cached(
             "update machine_execution set revision = revision + 1, status = ?3, is_runnable = ?4, deadline_ms = ?5, head = ?6
              where id = ?1 and revision = ?2",
         )?
-        .execute(params![execution, signed(step.expected_revision), step.status, step.is_runnable, step.deadline_ms, step.head])?;
+        .execute(params![execution, signed(step.expected_revision), step.status, step.is_runnable, step.deadline_ms, head])?;
     if changed == 0 {
         return Ok(false);
     }
     for (id, event) in step.events {
         tx.prepare_cached("insert into machine_event (execution, id, event) values (?1, ?2, ?3)")?
-            .execute(params![execution, signed(id), event])?;
+            .execute(params![execution, signed(id), seal(&[&name, &id], event)])?;
     }
     for frame in step.frames {
         let id = signed(frame.id);
@@ -128,10 +186,13 @@ fn apply(
                     .execute(params![execution, id])?;
             }
             (Some(phase), Some(body)) => {
+                let (body, phase) =
+                    (seal(&[&name, &id], body), seal_phase(name, id, frame.wake_ms, phase));
                 tx.prepare_cached("insert or replace into machine_frame (execution, id, body, phase, wake_ms) values (?1, ?2, ?3, ?4, ?5)")?
                     .execute(params![execution, id, body, phase, frame.wake_ms])?;
             }
             (Some(phase), None) => {
+                let phase = seal_phase(name, id, frame.wake_ms, phase);
                 tx.prepare_cached("update machine_frame set phase = ?3, wake_ms = ?4 where execution = ?1 and id = ?2")?
                     .execute(params![execution, id, phase, frame.wake_ms])?;
             }
@@ -201,12 +262,185 @@ fn names(
     rows.collect()
 }
 
+/// An execution as its rows have it, nothing believed yet.
+struct Rows {
+    definition: String,
+    digest: String,
+    status: String,
+    is_runnable: bool,
+    revision: i64,
+    deadline_ms: Option<i64>,
+    head: String,
+    input: String,
+    frames: Vec<FrameRow>,
+}
+
+struct FrameRow {
+    id: i64,
+    body: String,
+    phase: String,
+    wake_ms: Option<i64>,
+}
+
+fn read_execution(c: &Connection, name: &str) -> Result<Option<Rows>, rusqlite::Error> {
+    let sql = "select e.id, d.definition, e.digest, e.status, e.is_runnable, e.revision, e.deadline_ms, e.head, e.input
+               from machine_execution e join machine_definition d using (digest) where e.name = ?1";
+    let row = c
+        .prepare_cached(sql)?
+        .query_row([name], |row| {
+            let rows = Rows {
+                definition: row.get(1)?,
+                digest: row.get(2)?,
+                status: row.get(3)?,
+                is_runnable: row.get(4)?,
+                revision: row.get(5)?,
+                deadline_ms: row.get(6)?,
+                head: row.get(7)?,
+                input: row.get(8)?,
+                frames: Vec::new(),
+            };
+            Ok((row.get::<_, i64>(0)?, rows))
+        })
+        .optional()?;
+    let Some((id, mut rows)) = row else { return Ok(None) };
+    let mut statement = c.prepare_cached(
+        "select id, body, phase, wake_ms from machine_frame where execution = ?1 order by id",
+    )?;
+    let frames = statement.query_map([id], |row| {
+        Ok(FrameRow {
+            id: row.get(0)?,
+            body: row.get(1)?,
+            phase: row.get(2)?,
+            wake_ms: row.get(3)?,
+        })
+    })?;
+    rows.frames = frames.collect::<Result<_, _>>()?;
+    Ok(Some(rows))
+}
+
+impl Rows {
+    /// What the rows say, where they say what was written.
+    fn open(self, name: &str) -> Result<Stored, JournalError> {
+        let damaged = |what| JournalError::Damaged { name: name.to_owned(), what };
+        let head = HeadRow {
+            name,
+            digest: &self.digest,
+            status: &self.status,
+            is_runnable: self.is_runnable,
+            revision: self.revision,
+            deadline_ms: self.deadline_ms,
+        };
+        let head = head.open(self.head).ok_or_else(|| damaged("its record"))?;
+        let input = open(&[&name], self.input).ok_or_else(|| damaged("its input"))?;
+        let mut input: serde_json::Map<String, Value> = serde_json::from_str(&input)
+            .map_err(|source| JournalError::Corrupt { name: name.to_owned(), source })?;
+        let input = input.remove("input").ok_or_else(|| damaged("its input"))?;
+        let mut frames = Vec::with_capacity(self.frames.len());
+        for row in self.frames {
+            let body = open(&[&name, &row.id], row.body);
+            let phase = open(&[&name, &row.id, &Deadline(row.wake_ms)], row.phase);
+            let (Some(body), Some(phase)) = (body, phase) else {
+                return Err(damaged("one of its frames"));
+            };
+            frames.push(StoredFrame { id: unsigned(row.id), body, phase });
+        }
+        Ok(Stored {
+            definition: self.definition.into(),
+            digest: self.digest.into(),
+            revision: unsigned(self.revision),
+            head,
+            input: Arc::new(input),
+            frames,
+        })
+    }
+}
+
+fn open_event(name: &str, id: i64, sealed: String) -> Result<Value, JournalError> {
+    let text = open(&[&name, &id], sealed).ok_or_else(|| JournalError::Damaged {
+        name: name.to_owned(),
+        what: "an event of its history",
+    })?;
+    serde_json::from_str(&text)
+        .map_err(|source| JournalError::Corrupt { name: name.to_owned(), source })
+}
+
+impl SqliteJournal {
+    /// Reads everything and says whether it is what was written. Takes as long as reading the
+    /// file; single executions are checked whenever they are loaded.
+    ///
+    /// # Errors
+    /// [`JournalError::Broken`] or [`JournalError::Damaged`] with the first damage found.
+    pub async fn verify(&self) -> Result<(), JournalError> {
+        let read = |c: &Connection| {
+            // One transaction: what is written meanwhile must not look like damage.
+            let tx = c.unchecked_transaction()?;
+            verify(&tx)
+        };
+        self.db.read(read).await.map_err(store)?
+    }
+}
+
+fn verify(c: &Connection) -> Result<Result<(), JournalError>, rusqlite::Error> {
+    let said: String = c.query_row("pragma integrity_check(1)", [], |row| row.get(0))?;
+    if said != "ok" {
+        return Ok(Err(JournalError::Broken(said)));
+    }
+    let mut definitions = c.prepare("select digest, definition from machine_definition")?;
+    let mut rows = definitions.query([])?;
+    while let Some(row) = rows.next()? {
+        let (digest, definition): (String, String) = (row.get(0)?, row.get(1)?);
+        if crate::definition::digest(&definition) != digest {
+            return Ok(Err(JournalError::Broken(format!("definition `{digest}` was changed"))));
+        }
+    }
+    let mut executions = c.prepare("select name, id from machine_execution")?;
+    let mut rows = executions.query([])?;
+    while let Some(row) = rows.next()? {
+        let (name, id): (String, i64) = (row.get(0)?, row.get(1)?);
+        let stored = match read_execution(c, &name)? {
+            Some(stored) => stored.open(&name),
+            None => Err(JournalError::Damaged { name: name.clone(), what: "its definition" }),
+        };
+        if let Err(damage) = stored {
+            return Ok(Err(damage));
+        }
+        if let Err(damage) = verify_history(c, &name, id)? {
+            return Ok(Err(damage));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Every event opens, and the ids have no gaps.
+fn verify_history(
+    c: &Connection,
+    name: &str,
+    execution: i64,
+) -> Result<Result<(), JournalError>, rusqlite::Error> {
+    let mut events =
+        c.prepare_cached("select id, event from machine_event where execution = ?1 order by id")?;
+    let mut rows = events.query([execution])?;
+    let mut expected = 1_i64;
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        if id != expected {
+            let what = "the order of its history";
+            return Ok(Err(JournalError::Damaged { name: name.to_owned(), what }));
+        }
+        if let Err(damage) = open_event(name, id, row.get(1)?) {
+            return Ok(Err(damage));
+        }
+        expected += 1;
+    }
+    Ok(Ok(()))
+}
+
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn create(&self, new: NewExecution) -> Result<Created, JournalError> {
         let (name, step) = PreparedStep::new(new.step);
         let (definition, digest) = (new.definition, new.digest);
-        let input = new.input.to_string();
+        let input = seal(&[&name], format!("{{\"input\":{}}}", new.input));
         let write = move |tx: &Transaction<'_>| {
             tx.prepare_cached(
                 "insert or ignore into machine_definition (digest, definition) values (?1, ?2)",
@@ -221,7 +455,7 @@ impl Journal for SqliteJournal {
             if inserted == 0 {
                 return Ok(Created::Already);
             }
-            apply(tx, tx.last_insert_rowid(), step)?;
+            apply(tx, (&name, tx.last_insert_rowid(), &digest), step)?;
             Ok(Created::New)
         };
         self.db.write(write).await.map_err(store)
@@ -231,12 +465,12 @@ impl Journal for SqliteJournal {
         let (name, step) = PreparedStep::new(step);
         let conflict = JournalError::Conflict(name.clone());
         let write = move |tx: &Transaction<'_>| {
-            let id = tx
-                .prepare_cached("select id from machine_execution where name = ?1")?
-                .query_row([&name], |row| row.get(0))
+            let row = tx
+                .prepare_cached("select id, digest from machine_execution where name = ?1")?
+                .query_row([&name], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
                 .optional()?;
-            match id {
-                Some(id) => apply(tx, id, step),
+            match row {
+                Some((id, digest)) => apply(tx, (&name, id, &digest), step),
                 None => Ok(false),
             }
         };
@@ -247,44 +481,12 @@ impl Journal for SqliteJournal {
         let wanted = name.to_owned();
         let read = move |c: &Connection| {
             let tx = c.unchecked_transaction()?;
-            let sql = "select e.id, d.definition, e.revision, e.head, e.input
-                       from machine_execution e join machine_definition d using (digest) where e.name = ?1";
-            let row = tx
-                .prepare_cached(sql)?
-                .query_row([&wanted], |row| {
-                    Ok((
-                        row.get::<_, i64>(0)?,
-                        row.get::<_, String>(1)?,
-                        row.get::<_, i64>(2)?,
-                        row.get::<_, String>(3)?,
-                        row.get::<_, String>(4)?,
-                    ))
-                })
-                .optional()?;
-            let Some((id, definition, revision, head, input)) = row else { return Ok(None) };
-            let mut statement = tx.prepare_cached(
-                "select id, body, phase from machine_frame where execution = ?1 order by id",
-            )?;
-            let frames = statement.query_map([id], |row| {
-                Ok(StoredFrame { id: unsigned(row.get(0)?), body: row.get(1)?, phase: row.get(2)? })
-            })?;
-            let frames = frames.collect::<Result<Vec<_>, _>>()?;
-            Ok(Some((definition, revision, head, input, frames)))
+            read_execution(&tx, &wanted)
         };
-        let Some((definition, revision, head, input, frames)) =
-            self.db.read(read).await.map_err(store)?
-        else {
-            return Ok(None);
-        };
-        let input: Value = serde_json::from_str(&input)
-            .map_err(|source| JournalError::Corrupt { name: name.to_owned(), source })?;
-        Ok(Some(Stored {
-            definition: definition.into(),
-            revision: unsigned(revision),
-            head,
-            input: Arc::new(input),
-            frames,
-        }))
+        match self.db.read(read).await.map_err(store)? {
+            None => Ok(None),
+            Some(row) => row.open(name).map(Some),
+        }
     }
 
     async fn list_runnable(
@@ -309,10 +511,13 @@ impl Journal for SqliteJournal {
 
     async fn list_due(&self, now_ms: i64, limit: usize) -> Result<Vec<String>, JournalError> {
         let read = move |c: &Connection| {
+            // Both parts come from an index in order, so that a page costs a page.
             let sql = "select name from (
-                           select execution, wake_ms as at from machine_frame where wake_ms <= ?1
+                           select * from (select execution, wake_ms as at from machine_frame
+                               where wake_ms <= ?1 order by wake_ms, execution limit ?2)
                            union all
-                           select id, deadline_ms from machine_execution where deadline_ms <= ?1
+                           select * from (select id, deadline_ms from machine_execution
+                               where deadline_ms <= ?1 order by deadline_ms limit ?2)
                        ) due join machine_execution e on e.id = due.execution
                        group by e.id order by min(due.at), e.id limit ?2";
             let mut statement = c.prepare_cached(sql)?;
@@ -342,20 +547,17 @@ impl Journal for SqliteJournal {
     ) -> Result<Vec<Value>, JournalError> {
         let wanted = name.to_owned();
         let read = move |c: &Connection| {
-            let sql = "select event from machine_event where execution = (select id from machine_execution where name = ?1) and id > ?2
+            let sql = "select id, event from machine_event where execution = (select id from machine_execution where name = ?1) and id > ?2
                        order by id limit ?3";
             let mut statement = c.prepare_cached(sql)?;
             let rows = statement.query_map(
                 params![wanted, signed(after), i64::try_from(limit).unwrap_or(i64::MAX)],
-                |row| row.get::<_, String>(0),
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )?;
-            rows.collect::<Result<Vec<_>, _>>()
+            rows.collect::<Result<Vec<(i64, String)>, _>>()
         };
         let rows = self.db.read(read).await.map_err(store)?;
-        let parse = |row: String| {
-            serde_json::from_str(&row)
-                .map_err(|source| JournalError::Corrupt { name: name.to_owned(), source })
-        };
+        let parse = |(id, row): (i64, String)| open_event(name, id, row);
         rows.into_iter().map(parse).collect()
     }
 }

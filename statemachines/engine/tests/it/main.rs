@@ -8,11 +8,15 @@ mod crash;
 #[cfg(test)]
 mod durable;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod integrations;
 #[cfg(test)]
 mod language;
+#[cfg(test)]
+mod parked;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
@@ -23,3 +27,5 @@ mod submission;
 mod timing;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod torn;

@@ -1,10 +1,10 @@
-//! A process killed for real (`kill -9`), and a store with a hundred thousand parked executions.
+//! A process killed for real (`kill -9`).
 #![cfg(feature = "sqlite")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aisaws_engine::{
     Engine, Machine, SCHEMA, SqlEffect, SqliteJournal, Status, SystemClock, TaskCall, TaskResult,
@@ -14,7 +14,7 @@ use aisaws_sqlite::Db;
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::support::{JumpingClock, Scripted, engine, machine};
+use crate::support::machine;
 
 const EXECUTIONS: usize = 40;
 const STORE: &str = "ENGINE_TEST_STORE";
@@ -112,42 +112,4 @@ async fn killed_processes_lose_nothing_and_do_nothing_twice() {
         ),
         0
     );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes half a minute"]
-async fn a_hundred_thousand_parked_executions_cost_nothing_at_start_up() {
-    const PARKED: usize = 100_000;
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("store.sqlite");
-    let (tasks, clock) = (Scripted::echo(), JumpingClock::new());
-    let machine = machine(
-        &json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "SecondsPath": "$.s", "End": true}}}),
-    );
-    {
-        let engine = engine(Arc::new(SqliteJournal::new(open(&path))), &tasks, &clock);
-        let mut jobs = tokio::task::JoinSet::new();
-        for i in 0..PARKED {
-            let (engine, machine) = (engine.clone(), machine.clone());
-            jobs.spawn(async move {
-                engine.start(&format!("e{i:06}"), &machine, json!({"s": i + 1})).await.unwrap()
-            });
-            if jobs.len() >= 512 {
-                jobs.join_next().await.unwrap().unwrap();
-            }
-        }
-        jobs.join_all().await;
-    }
-    let start = Instant::now();
-    let engine = engine(Arc::new(SqliteJournal::new(open(&path))), &tasks, &clock);
-    assert_eq!(engine.resume_all().await.unwrap(), Vec::<String>::new());
-    assert_eq!(engine.next_timer().await.unwrap(), Some(1_700_000_001_000));
-    assert!(start.elapsed() < Duration::from_secs(2), "start-up took {:?}", start.elapsed());
-    let fired = engine.fire_due_timers(1_700_000_000_000 + 500_000).await.unwrap();
-    assert_eq!(fired, (0..500).map(|i| format!("e{i:06}")).collect::<Vec<_>>());
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let resident = status
-        .lines()
-        .find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    assert!(resident.is_none_or(|kib| kib < 200 * 1024), "{resident:?} KiB are resident");
 }

@@ -42,13 +42,35 @@ type Answer = Box<dyn Fn(&TaskCall) -> TaskResult + Send + Sync>;
 pub(crate) struct Scripted {
     answer: Answer,
     pub(crate) calls: Mutex<Vec<TaskCall>>,
+    remembers: bool,
+    token: Mutex<Option<String>>,
 }
 
 impl Scripted {
     pub(crate) fn new(
         answer: impl Fn(&TaskCall) -> TaskResult + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { answer: Box::new(answer), calls: Mutex::new(Vec::new()) })
+        Arc::new(Self {
+            answer: Box::new(answer),
+            calls: Mutex::default(),
+            remembers: true,
+            token: Mutex::default(),
+        })
+    }
+
+    /// As [`Scripted::echo`], remembering only the last token.
+    pub(crate) fn forgetful() -> Arc<Self> {
+        let scripted = Self {
+            answer: Box::new(|call| Ok(call.input.clone())),
+            calls: Mutex::default(),
+            remembers: false,
+            token: Mutex::default(),
+        };
+        Arc::new(scripted)
+    }
+
+    pub(crate) fn last_token(&self) -> Option<String> {
+        self.token.lock().unwrap().clone()
     }
 
     /// A task that gives its input back.
@@ -64,7 +86,12 @@ impl Scripted {
 #[async_trait]
 impl Tasks for Scripted {
     async fn run(&self, call: TaskCall) -> TaskResult {
-        self.calls.lock().unwrap().push(call.clone());
+        if let Some(token) = &call.token {
+            *self.token.lock().unwrap() = Some(token.as_str().to_owned());
+        }
+        if self.remembers {
+            self.calls.lock().unwrap().push(call.clone());
+        }
         (self.answer)(&call)
     }
 }

@@ -77,3 +77,31 @@ async fn a_text_that_is_no_token_is_refused() {
         assert!(engine.send_task_success(text, json!(1)).await.is_err(), "{text}");
     }
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn a_token_is_accepted_once_across_restarts() {
+    use aisaws_engine::{SCHEMA, SqliteJournal};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sqlite");
+    let (tasks, clock) = (Scripted::echo(), JumpingClock::new());
+    let live = || {
+        let db = aisaws_sqlite::Db::open(&path, &[SCHEMA]).unwrap();
+        engine(Arc::new(SqliteJournal::new(db)), &tasks, &clock)
+    };
+    {
+        let first = live();
+        first.start("e", &machine(&definition()), json!({})).await.unwrap();
+        first.drive("e").await.unwrap();
+    }
+    assert_eq!(live().send_task_success(&token(&tasks), json!("yes")).await.unwrap(), "e");
+    for _ in 0..2 {
+        let again = live().send_task_success(&token(&tasks), json!("no")).await;
+        assert!(matches!(again, Err(EngineError::NotWaiting(_))), "{again:?}");
+    }
+    let third = live();
+    assert_eq!(third.resume_all().await.unwrap(), Vec::<String>::new());
+    let status = third.describe("e").await.unwrap().status;
+    assert_eq!(status, Status::Succeeded { output: Arc::new(json!("yes")) });
+    assert_eq!(tasks.calls().len(), 1, "the request was sent once");
+}
