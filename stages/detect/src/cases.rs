@@ -1,6 +1,7 @@
 //! Test cases that stand beside a rule: events that must and must not fire.
 //!
 //! ```yaml
+//! source: guardduty                    # optional; else cloudtrail
 //! known_networks: [192.0.2.0/24]       # optional
 //! base: { eventSource: s3.amazonaws.com }   # what the events have in common
 //! cases:
@@ -9,10 +10,10 @@
 //!     hits: [the-bucket]                    # ids of the resources; empty: must not fire
 //! ```
 //!
-//! Every event has an id, a time, an account (`111122223333`) and a region (`eu-west-1`)
-//! unless it says otherwise.
+//! Every event has an id, a time, an account (`111122223333`) and a region (`eu-west-1`), in the
+//! fields of its source, unless it says otherwise. Sources are named as in a `logsource`.
 
-use aisaws_core::source::cloudtrail;
+use aisaws_core::event::Source;
 use ipnet::IpNet;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ use crate::mapping::Mapping;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    source: Option<Source>,
     #[serde(default)]
     known_networks: Vec<IpNet>,
     #[serde(default)]
@@ -107,20 +109,17 @@ pub fn run_with(
     if let Some(error) = errors.into_iter().next() {
         return Err(CasesError::Rule(error));
     }
+    let source = file.source.unwrap_or(Source::CloudTrail);
     let mut outcomes = Vec::new();
     for case in file.cases {
-        let mut event = json!({
-            "eventID": "00000000-0000-4000-8000-000000000000",
-            "eventTime": "2026-03-01T10:00:00Z",
-            "awsRegion": "eu-west-1",
-            "recipientAccountId": "111122223333",
-        });
+        let mut event = skeleton(source);
         if file.base.is_object() {
             lay_over(&mut event, file.base.clone());
         }
         lay_over(&mut event, case.event);
         let bad = |reason: String| CasesError::Event { case: case.name.clone(), reason };
-        let event = cloudtrail::parse(&event.to_string()).map_err(|e| bad(e.to_string()))?;
+        let event = aisaws_core::source::parse(source, &event.to_string())
+            .map_err(|e| bad(e.to_string()))?;
         let examined = detect.examine(&event).map_err(|e| bad(e.to_string()))?;
         outcomes.push(Outcome {
             name: case.name,
@@ -129,6 +128,34 @@ pub fn run_with(
         });
     }
     Ok(outcomes)
+}
+
+/// What every event of a source has.
+fn skeleton(source: Source) -> Value {
+    const ID: &str = "00000000-0000-4000-8000-000000000000";
+    const TIME: &str = "2026-03-01T10:00:00Z";
+    const ACCOUNT: &str = "111122223333";
+    const REGION: &str = "eu-west-1";
+    match source {
+        Source::CloudTrail => json!({
+            "eventID": ID, "eventTime": TIME, "awsRegion": REGION, "recipientAccountId": ACCOUNT,
+        }),
+        Source::GuardDuty => json!({
+            "id": ID, "updatedAt": TIME, "region": REGION, "accountId": ACCOUNT,
+        }),
+        Source::Config => json!({
+            "awsRegion": REGION, "awsAccountId": ACCOUNT,
+            "newEvaluationResult": { "resultRecordedTime": TIME },
+        }),
+        Source::SecurityHub => json!({
+            "Id": ID, "UpdatedAt": TIME, "Region": REGION, "AwsAccountId": ACCOUNT,
+            "ProductArn": "arn:aws:securityhub:eu-west-1::product/aws/securityhub",
+        }),
+        Source::AccessAnalyzer => json!({
+            "id": ID, "updatedAt": TIME, "region": REGION, "accountId": ACCOUNT, "status": "ACTIVE",
+        }),
+        Source::Posture => json!({ "postureFinding": 1, "scan": ID, "time": TIME }),
+    }
 }
 
 /// Objects are merged; everything else, `null` included, replaces what was there.
