@@ -75,12 +75,15 @@ pub struct EventFilter {
 /// Keeps events. Appending is idempotent by event id.
 #[async_trait]
 pub trait Events: Send + Sync {
-    /// Keeps the records, their hits and what they touch, all or none; durable on return.
-    /// The answers are in the order of the records.
+    /// Keeps the records; durable on return. The answers are in the order of the records.
+    ///
+    /// Each record is kept whole, with its hits and what it touches, or not at all. After an error
+    /// some of the records may be kept: appending the same batch again keeps the others and changes
+    /// nothing about those (they are then [`Stored::Duplicate`], their hits pending as before).
     async fn append(&self, records: Vec<Recorded>) -> Result<Vec<Stored>, StoreError>;
     /// Keeps hits that correlations found at events that are stored; what is new becomes pending,
-    /// what was there changes nothing. All or none. Names the events that are not stored, whose
-    /// hits are not kept.
+    /// what was there changes nothing. Each hit is kept whole or not at all; after an error the same
+    /// call keeps the others. Names the events that are not stored, whose hits are not kept.
     async fn derive(&self, hits: Vec<Hit>) -> Result<BTreeSet<EventId>, StoreError>;
     /// Keeps dead letters; the same letter (origin, line, content) is kept once.
     async fn bury(&self, letters: Vec<DeadLetter>) -> Result<(), StoreError>;

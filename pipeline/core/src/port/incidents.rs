@@ -34,8 +34,10 @@ pub enum Opened {
 pub trait Incidents: Send + Sync {
     /// Events with hits that no incident took yet, in order of time then id, at most `limit`.
     async fn pending(&self, limit: u32) -> Result<Vec<Pending>, StoreError>;
-    /// Opens the incident (first ledger entry `Opened`, key `opened`) or adds its events to
-    /// the one that is there, and takes the named events off the pending list: all or nothing.
+    /// Opens the incident (first ledger entry `Opened`, key `opened`, in the same step) or adds its
+    /// events to the one that is there, and takes the named events off the pending list, which
+    /// happens last: no event is taken before its incident is there. After an error the same call
+    /// completes what was begun.
     async fn open(
         &self,
         incident: Incident,

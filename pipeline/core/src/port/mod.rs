@@ -51,6 +51,17 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The store refuses: a right is missing, or a limit of it stands in the way.
+    #[error("the store refused to {action}")]
+    Refused {
+        /// What was being done.
+        action: &'static str,
+        /// The class.
+        fault: Fault,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// It is not there.
     #[error("{what} `{id}` is not in the store")]
     NotFound {
@@ -66,6 +77,7 @@ impl Classify for StoreError {
         match self {
             Self::Unavailable { .. } => Fault::Transient,
             Self::Corrupt { .. } => Fault::Permanent,
+            Self::Refused { fault, .. } => *fault,
             Self::NotFound { .. } => Fault::BadInput,
         }
     }

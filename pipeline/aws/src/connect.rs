@@ -1,0 +1,64 @@
+//! How services are reached: made once where the program is put together, then handed in.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+
+/// Attempts of one call, the first included; AWS's SDKs wait longer before each.
+const ATTEMPTS: u32 = 5;
+/// How long one attempt may take: long polling waits for twenty seconds.
+const ATTEMPT: Duration = Duration::from_secs(30);
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// One way to reach AWS, from which clients of its services are made.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    config: SdkConfig,
+    is_emulator: bool,
+}
+
+impl Aws {
+    /// As the environment says: region, credentials, endpoints (`AWS_ENDPOINT_URL_DYNAMODB`, ...),
+    /// in the way every AWS tool reads it.
+    pub async fn from_environment() -> Self {
+        Self { config: loader().load().await, is_emulator: false }
+    }
+
+    /// One emulator at that address for every service, in `us-east-1`.
+    pub async fn emulator(endpoint: &str) -> Self {
+        let config = loader()
+            .endpoint_url(endpoint)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "emulator"))
+            .load()
+            .await;
+        Self { config, is_emulator: true }
+    }
+
+    /// A client of DynamoDB.
+    #[cfg(feature = "dynamodb")]
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    /// A client of S3. Emulators have no host name for each bucket.
+    #[cfg(feature = "s3")]
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config);
+        aws_sdk_s3::Client::from_conf(config.force_path_style(self.is_emulator).build())
+    }
+}
+
+fn loader() -> aws_config::ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT)
+                .operation_attempt_timeout(ATTEMPT)
+                .build(),
+        )
+}

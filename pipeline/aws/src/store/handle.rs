@@ -1,0 +1,130 @@
+//! The handle, and how errors of calls become errors of the ports.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
+
+use aisaws_core::canonical::Digest;
+use aisaws_core::fault::{Classify as _, Fault};
+use aisaws_core::id::IncidentId;
+use aisaws_core::port::{Clock, StoreError};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::item::{Body, Unreadable};
+use super::layout::INLINE_BYTES;
+use crate::archive::{Archive, ArchiveError};
+use crate::connect::Aws;
+use crate::fault::CallError;
+
+/// Ledgers that may be written at once by one process.
+const LANES: usize = 64;
+
+/// One table that keeps events, incidents, questions and states; clones are the same store.
+#[derive(Clone)]
+pub struct Store {
+    pub(super) client: aws_sdk_dynamodb::Client,
+    pub(super) table: Arc<str>,
+    pub(super) archive: Archive,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Days that are known to have events.
+    pub(super) days: Arc<Mutex<BTreeSet<String>>>,
+    lanes: Arc<[Mutex<()>]>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+/// Why a step of the store did not come to its end; [`Store::step`] makes it an error of the port.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("a value could not be written as JSON")]
+    Json(#[from] serde_json::Error),
+    /// Somebody else changed the same item each time.
+    #[error("others changed `{0}` at every attempt")]
+    Contended(String),
+    #[error("{what} `{id}` is not in the store")]
+    NotFound { what: &'static str, id: String },
+    /// The SDK did not take what was put together.
+    #[error("a request could not be made")]
+    Request(#[from] aws_sdk_dynamodb::error::BuildError),
+}
+
+impl Store {
+    /// The store in that table, with its large bodies in the archive. The clock tells when dead
+    /// letters arrive; nothing else here asks for the time.
+    pub fn new(aws: &Aws, table: &str, archive: Archive, clock: Arc<dyn Clock>) -> Self {
+        let lanes = (0..LANES).map(|_| Mutex::new(())).collect();
+        let days = Arc::default();
+        Self { client: aws.dynamodb(), table: table.into(), archive, clock, days, lanes }
+    }
+
+    /// Waits for the others of this process that write the same ledger. Other processes are told
+    /// apart by the table itself; this only spares them attempts.
+    pub(super) async fn lane(&self, id: IncidentId) -> Option<MutexGuard<'_, ()>> {
+        let digest = Digest::of_bytes(id.to_string().as_bytes());
+        let first = digest.as_str().get(..4).unwrap_or_default();
+        let lane = usize::from_str_radix(first, 16).unwrap_or_default() % LANES;
+        match self.lanes.get(lane) {
+            Some(lane) => Some(lane.lock().await),
+            None => None,
+        }
+    }
+
+    /// A text as the body of an item: in it, or in the archive where it is large.
+    pub(super) async fn body(&self, kind: &str, text: String) -> Result<Body, Trouble> {
+        if text.len() <= INLINE_BYTES {
+            return Ok(Body::Inline(text));
+        }
+        Ok(Body::Archived(self.archive.keep_body(kind, &text).await?))
+    }
+
+    /// The text of a body.
+    pub(super) async fn text(&self, body: Body) -> Result<String, Trouble> {
+        match body {
+            Body::Inline(text) => Ok(text),
+            Body::Archived(reference) => {
+                let bytes = self.archive.load(&reference).await?;
+                String::from_utf8(bytes)
+                    .map_err(|_| ArchiveError::Altered(reference.key.clone()).into())
+            }
+        }
+    }
+}
+
+/// Says what was being done when it failed.
+pub(super) fn doing(action: &'static str) -> impl FnOnce(Trouble) -> StoreError {
+    move |trouble| {
+        let fault = match &trouble {
+            Trouble::Call(e) => e.fault(),
+            Trouble::Archive(ArchiveError::Altered(_) | ArchiveError::Missing(_))
+            | Trouble::Unreadable(_) => {
+                return StoreError::Corrupt { action, source: Box::new(trouble) };
+            }
+            Trouble::Archive(e) => e.fault(),
+            Trouble::Contended(_) => Fault::Transient,
+            Trouble::Json(_) | Trouble::Request(_) => Fault::Permanent,
+            Trouble::NotFound { what, id } => {
+                return StoreError::NotFound { what, id: id.clone() };
+            }
+        };
+        let source: Box<dyn Error + Send + Sync> = Box::new(trouble);
+        match fault {
+            Fault::Transient | Fault::Throttled => StoreError::Unavailable { action, source },
+            Fault::PlanChanged
+            | Fault::NotVerified
+            | Fault::AccessDenied
+            | Fault::Refused
+            | Fault::BadInput
+            | Fault::Permanent => StoreError::Refused { action, fault, source },
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Every storage port over one DynamoDB table, with large bodies in the archive.
+//!
+//! [`Store`] is a handle to clone freely; the table is described in `layout`. Several processes may
+//! work on one table: whatever is decided (is this event new, what is the head of this chain, has
+//! somebody voted) is read consistently and written under a condition.
+
+mod approvals;
+mod call;
+mod events;
+mod handle;
+mod incidents;
+mod intake;
+mod item;
+mod layout;
+mod ledger;
+mod snapshots;
+mod table;
+mod windows;
+mod writes;
+
+pub use handle::Store;

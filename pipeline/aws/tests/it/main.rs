@@ -1,0 +1,13 @@
+//! The adapters against emulators of AWS, one binary.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it did not expect ends"
+)]
+
+mod archive;
+mod conformance;
+mod place;
+mod store;

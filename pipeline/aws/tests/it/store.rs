@@ -1,0 +1,259 @@
+//! What the claims of the ports do not say, because only this store can get it wrong.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use aisaws_aws::store::Store;
+use aisaws_aws::{Aws, SystemClock};
+use aisaws_core::event::ActorKind;
+use aisaws_core::fault::{Classify as _, Fault};
+use aisaws_core::handoff::{Detected, Signals};
+use aisaws_core::hit::Hit;
+use aisaws_core::id::{EventId, IncidentId};
+use aisaws_core::incident::Incident;
+use aisaws_core::ledger::{Broken, Call, Entry, verify_chain};
+use aisaws_core::port::{
+    Disposition, EventFilter, Events, Incidents, Opened, Recorded, Snapshots as _, StoreError,
+    Stored, WriteKey,
+};
+use aisaws_core::resource::ResourceRef;
+use aisaws_core::risk::Severity;
+use aisaws_core::source::cloudtrail;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::place::{archive, aws, name, s3, sdk};
+
+/// A store, with the names of its table and its bucket.
+async fn store() -> (Store, String) {
+    let table = name("aisaws");
+    let store = Store::new(&aws().await, &table, archive().await, Arc::new(SystemClock));
+    store.ensure_table().await.unwrap();
+    (store, table)
+}
+
+fn bucket(id: &str) -> ResourceRef {
+    ResourceRef {
+        kind: "AWS::S3::Bucket".to_owned(),
+        id: id.to_owned(),
+        account: "111122223333".into(),
+        region: "eu-west-1".into(),
+    }
+}
+
+fn record(id: &str, day: u8, rules: &[String], touched: &[String]) -> Recorded {
+    let raw = json!({
+        "eventID": id, "eventTime": format!("2026-03-{day:02}T10:00:00Z"), "eventName": "PutBucketAcl",
+        "eventSource": "s3.amazonaws.com", "awsRegion": "eu-west-1",
+        "recipientAccountId": "111122223333",
+        "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/ann" },
+    });
+    let event = cloudtrail::parse(&raw.to_string()).unwrap();
+    let hits = rules
+        .iter()
+        .map(|rule| Hit {
+            rule: rule.as_str().into(),
+            title: "a title".to_owned(),
+            severity: Severity::High,
+            event: event.id.clone(),
+            resource: bucket("acme"),
+            controls: vec!["s3.bucket-acl-public".into()],
+            window_seconds: None,
+            techniques: Vec::new(),
+            is_trial: false,
+            is_correlation: false,
+            suppressed_by: None,
+        })
+        .collect();
+    let touches = touched.iter().map(|id| bucket(id)).collect();
+    Recorded { event, hits, disposition: Disposition::Examined, touches }
+}
+
+fn incident(name: &str, events: BTreeSet<EventId>) -> Incident {
+    let detected = Detected {
+        incident: IncidentId::from_cause(&[name]),
+        resource: bucket("acme"),
+        event: EventId::new("a"),
+        time: Timestamp::UNIX_EPOCH,
+        rules: vec!["test.rule".into()],
+        controls: Vec::new(),
+        severity: Severity::High,
+        signals: Signals {
+            actor: ActorKind::IamUser,
+            mfa: None,
+            error_code: None,
+            is_unknown_network: None,
+            invoked_by: None,
+            other_rules_by_actor: 0,
+            tags: None,
+            is_sample: false,
+            is_trial: false,
+        },
+    };
+    Incident { detected, events }
+}
+
+fn numbered(prefix: &str, n: usize) -> Vec<String> {
+    (0..n).map(|n| format!("{prefix}{n:03}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_with_more_hits_and_touches_than_a_transaction_takes_is_kept_whole() {
+    let (store, _) = store().await;
+    let (rules, buckets) = (numbered("rule", 120), numbered("bucket", 150));
+    let record = record("a", 1, &rules, &buckets);
+    assert_eq!(Events::append(&store, vec![record.clone()]).await.unwrap(), [Stored::New]);
+    assert_eq!(Events::append(&store, vec![record.clone()]).await.unwrap(), [Stored::Duplicate]);
+    let pending = store.pending(10).await.unwrap();
+    assert_eq!(pending.len(), 1);
+    assert_eq!(pending[0].hits, record.hits);
+    let event = std::slice::from_ref(&record.event);
+    for id in ["bucket000", "bucket099", "bucket149"] {
+        assert_eq!(store.touching(&bucket(id)).await.unwrap(), event, "{id}");
+    }
+    let (since, until) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+    let principal = "arn:aws:iam::111122223333:user/ann";
+    assert_eq!(store.rules_of_principal(principal, since, until).await.unwrap().len(), 120);
+    for rule in ["rule000", "rule119"] {
+        let hit = store.hit_by(&rule.into(), since, until, 10).await.unwrap();
+        assert_eq!(hit, event, "{rule}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_incident_of_more_events_than_a_transaction_takes_opens_whole() {
+    let (store, _) = store().await;
+    let ids = numbered("event", 130);
+    let rule = ["test.rule".to_owned()];
+    let records: Vec<_> = ids.iter().map(|id| record(id, 1, &rule, &[])).collect();
+    Events::append(&store, records).await.unwrap();
+    assert_eq!(store.pending(1000).await.unwrap().len(), 130);
+    let events: BTreeSet<EventId> = ids.iter().map(EventId::new).collect();
+    let taken: Vec<EventId> = events.iter().cloned().collect();
+    let incident = incident("large", events);
+    let (id, at) = (incident.detected.incident, Timestamp::UNIX_EPOCH);
+    assert_eq!(store.open(incident.clone(), taken, at).await.unwrap(), Opened::New);
+    assert_eq!(store.pending(1000).await.unwrap().len(), 0);
+    let read = Incidents::get(&store, id).await.unwrap();
+    assert_eq!(read, Some(incident));
+    assert_eq!(store.of_events(&[EventId::new("event129")]).await.unwrap(), [id]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_go_on_over_days_and_names() {
+    let (store, _) = store().await;
+    let mut records: Vec<_> =
+        (1..=9).map(|day| record(&format!("e{day}"), day, &[], &[])).collect();
+    records.reverse();
+    Events::append(&store, records).await.unwrap();
+    for name in [None, Some("PutBucketAcl".to_owned())] {
+        let filter = EventFilter {
+            since: Some("2026-03-02T00:00:00Z".parse().unwrap()),
+            name,
+            ..EventFilter::default()
+        };
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = Events::list(&store, &filter, after, 3).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some((last.time, last.id.clone()));
+            found.extend(page.into_iter().map(|event| event.id.to_string()));
+        }
+        assert_eq!(found, ["e2", "e3", "e4", "e5", "e6", "e7", "e8", "e9"]);
+    }
+}
+
+#[tokio::test]
+async fn of_two_that_keep_the_calls_of_a_write_the_first_stands() {
+    let (store, _) = store().await;
+    let key = WriteKey {
+        incident: IncidentId::from_cause(&["a"]),
+        digest: aisaws_core::canonical::Digest::of_bytes(b"plan"),
+        step: "apply/1".to_owned(),
+    };
+    assert_eq!(store.calls_of(&key).await.unwrap(), None);
+    let call = |action: &str| Call { action: action.to_owned(), parameters: json!({ "n": 1.5 }) };
+    let first = vec![call("s3:PutBucketAcl")];
+    assert_eq!(store.keep_calls(&key, first.clone()).await.unwrap(), first);
+    assert_eq!(store.keep_calls(&key, vec![call("s3:Other")]).await.unwrap(), first);
+    assert_eq!(store.calls_of(&key).await.unwrap(), Some(first));
+    let other = WriteKey { step: "undo/1".to_owned(), ..key };
+    assert_eq!(store.calls_of(&other).await.unwrap(), None);
+}
+
+/// Changes one attribute behind the store's back.
+async fn forge(table: &str, pk: &str, sk: &str, attribute: &str, value: &str) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    aws_sdk_dynamodb::Client::new(&sdk().await)
+        .update_item()
+        .table_name(table)
+        .key("pk", text(pk))
+        .key("sk", text(sk))
+        .update_expression("set #a = :v")
+        .condition_expression("attribute_exists(pk)")
+        .expression_attribute_names("#a", attribute)
+        .expression_attribute_values(":v", text(value))
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_link_that_was_changed_or_made_unreadable_is_named() {
+    for forged in [r#"{"kind":"found_clean","state":"00"}"#, "no json"] {
+        let (store, table) = store().await;
+        let incident = incident("tampered", BTreeSet::new());
+        let id = incident.detected.incident;
+        store.open(incident, Vec::new(), Timestamp::UNIX_EPOCH).await.unwrap();
+        let append = Incidents::append;
+        append(&store, id, "k", Entry::FoundGone, Timestamp::UNIX_EPOCH).await.unwrap();
+        let (links, head) = store.raw_ledger(id).await.unwrap();
+        assert_eq!(verify_chain(id, &links, head.as_ref()), Ok(()));
+        forge(&table, &format!("incident {id}"), "link 0000000002", "body", forged).await;
+        let (links, head) = store.raw_ledger(id).await.unwrap();
+        let broken = verify_chain(id, &links, head.as_ref());
+        assert_eq!(broken, Err(Broken::Altered { incident: id, seq: 2 }), "{forged}");
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_was_changed_is_not_found() {
+    let (store, table) = store().await;
+    let digest = store.keep(&json!({ "a": 1 })).await.unwrap();
+    forge(&table, &format!("state {digest}"), "state", "body", r#"{"a":2}"#).await;
+    let error = store.load(&digest).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotFound { what: "unchanged state", .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_large_body_that_is_lost_is_corruption_and_not_absence() {
+    let bucket = name("archive");
+    let aws = aws().await;
+    let archive = aisaws_aws::archive::Archive::new(&aws, &bucket);
+    archive.ensure_bucket().await.unwrap();
+    let store = Store::new(&aws, &name("aisaws"), archive, Arc::new(SystemClock));
+    store.ensure_table().await.unwrap();
+    let digest = store.keep(&json!("x".repeat(500_000))).await.unwrap();
+    assert!(store.load(&digest).await.is_ok());
+    let client = s3().await;
+    let listed = client.list_objects_v2().bucket(&bucket).send().await.unwrap();
+    for object in listed.contents() {
+        client.delete_object().bucket(&bucket).key(object.key().unwrap()).send().await.unwrap();
+    }
+    let error = store.load(&digest).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_reached_may_be_later_and_one_without_a_table_refuses() {
+    let digest = aisaws_core::canonical::Digest::of_bytes(b"");
+    // Nothing listens on the port of discarding.
+    let nowhere = Aws::emulator("http://127.0.0.1:9").await;
+    let store = Store::new(&nowhere, "aisaws", archive().await, Arc::new(SystemClock));
+    let error = store.load(&digest).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Transient, "{error:?}");
+    let store = Store::new(&aws().await, &name("missing"), archive().await, Arc::new(SystemClock));
+    let error = store.load(&digest).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused { fault: Fault::BadInput, .. }), "{error:?}");
+}
