@@ -7,6 +7,7 @@
     reason = "a test that meets what it did not expect ends"
 )]
 
+mod aws_facts;
 mod crash;
 mod detect;
 mod edges;
