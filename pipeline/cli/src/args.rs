@@ -124,8 +124,12 @@ pub(crate) enum Machine {
     Test {
         /// The definition
         definition: PathBuf,
-        /// The cases
+        /// The cases, or a MockConfigFile of Step Functions Local
         cases: PathBuf,
+        /// Which machine of a MockConfigFile is meant [default: the one named as the definition's
+        /// file, or the only one]
+        #[arg(long, value_name = "NAME")]
+        machine: Option<String>,
     },
     /// Run recorded cases in virtual time, one answer a line
     Conform {

@@ -58,15 +58,34 @@ impl Script {
     /// # Errors
     /// As [`Script::parse`].
     pub fn from_json(value: &Value, pointer: &str) -> Result<Self, MockError> {
+        Self::with_responses(value, pointer, &Value::Null)
+    }
+
+    /// As [`Script::from_json`]; a state may have the name of one of `responses` (the
+    /// `MockedResponses` of a file) in place of its answers.
+    pub(crate) fn with_responses(
+        value: &Value,
+        pointer: &str,
+        responses: &Value,
+    ) -> Result<Self, MockError> {
         let Value::Object(states) = value else {
             return Err(malformed(pointer, "mocks are an object of state names"));
         };
         let mut answers = BTreeMap::new();
         for (state, given) in states {
             let at = format!("{pointer}/{}", crate::lang_escape(state));
-            answers.insert(state.clone(), Answers { list: list(given, &at)?, calls: 0 });
+            let list = match given {
+                Value::String(name) => named(responses, name)?,
+                given => list(given, &at)?,
+            };
+            answers.insert(state.clone(), Answers { list, calls: 0 });
         }
         Ok(Self { answers })
+    }
+
+    /// The states that have answers.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &str> {
+        self.answers.keys().map(String::as_str)
     }
 
     /// The next answer for a task of `state`; `None` where there is none.
@@ -77,6 +96,15 @@ impl Script {
         let found = answers.list.iter().find(|(_, last)| call <= *last);
         found.map(|(answer, _)| answer.clone())
     }
+}
+
+/// The mocked response of this name.
+fn named(responses: &Value, name: &str) -> Result<Vec<(TaskResult, usize)>, MockError> {
+    let pointer = format!("/MockedResponses/{}", crate::lang_escape(name));
+    let given = responses.get(name).ok_or_else(|| {
+        malformed(pointer.clone(), "there is no such mocked response; write it, or name another")
+    })?;
+    list(given, &pointer)
 }
 
 fn list(given: &Value, pointer: &str) -> Result<Vec<(TaskResult, usize)>, MockError> {
@@ -137,30 +165,44 @@ fn one(item: &Value, pointer: &str) -> Result<TaskResult, MockError> {
 /// Where in the file something is wrong.
 pub fn local_cases(text: &str, machine: &str) -> Result<BTreeMap<String, Script>, MockError> {
     let value: Value = serde_json::from_str(text).map_err(|e| MockError::NoJson(e.to_string()))?;
+    scripts(&value, machine)
+}
+
+/// As [`local_cases`], of a file that was read.
+pub(crate) fn scripts(value: &Value, machine: &str) -> Result<BTreeMap<String, Script>, MockError> {
     let base = format!("/StateMachines/{}/TestCases", crate::lang_escape(machine));
     let cases = value
         .pointer(&base)
         .and_then(Value::as_object)
         .ok_or_else(|| malformed(base.clone(), "there are no test cases for this machine"))?;
+    let responses = value.get("MockedResponses").unwrap_or(&Value::Null);
     let mut scripts = BTreeMap::new();
     for (name, states) in cases {
         let at = format!("{base}/{}", crate::lang_escape(name));
-        let Value::Object(states) = states else {
-            return Err(malformed(at, "a test case is an object of state names"));
-        };
-        let mut answers = BTreeMap::new();
-        for (state, reference) in states {
-            let at = format!("{at}/{}", crate::lang_escape(state));
-            let reference = reference.as_str().ok_or_else(|| {
-                malformed(at.clone(), "a state has the name of a mocked response")
-            })?;
-            let pointer = format!("/MockedResponses/{}", crate::lang_escape(reference));
-            let response = value
-                .pointer(&pointer)
-                .ok_or_else(|| malformed(pointer.clone(), "there is no such mocked response"))?;
-            answers.insert(state.clone(), Answers { list: list(response, &pointer)?, calls: 0 });
+        let is_named = |states: &Map<String, Value>| states.values().all(Value::is_string);
+        if !states.as_object().is_some_and(is_named) {
+            let message = "a test case is an object of state names with names of mocked responses";
+            return Err(malformed(at, message));
         }
-        scripts.insert(name.clone(), Script { answers });
+        scripts.insert(name.clone(), Script::with_responses(states, &at, responses)?);
     }
     Ok(scripts)
+}
+
+/// The machine that a `MockConfigFile` is asked about: the one of this name, or the only one.
+pub(crate) fn machine_in(value: &Value, name: Option<&str>) -> Result<String, MockError> {
+    let machines = value
+        .get("StateMachines")
+        .and_then(Value::as_object)
+        .ok_or_else(|| malformed("/StateMachines", "`StateMachines` is an object of names"))?;
+    let mut names = machines.keys();
+    match (name.filter(|n| machines.contains_key(*n)), names.next(), names.next()) {
+        (Some(name), ..) => Ok(name.to_owned()),
+        (None, Some(only), None) => Ok(only.clone()),
+        _ => {
+            let all: Vec<_> = machines.keys().map(|n| format!("`{n}`")).collect();
+            let message = format!("which machine is meant? name one of {}", all.join(", "));
+            Err(malformed("/StateMachines", &message))
+        }
+    }
 }

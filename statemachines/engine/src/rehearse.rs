@@ -29,6 +29,19 @@ pub struct Rehearsed {
     pub unanswered: Vec<String>,
 }
 
+impl Rehearsed {
+    /// Seconds of virtual time from the first event to the last.
+    pub fn seconds(&self) -> f64 {
+        let at = |event: Option<&Value>| -> Option<i64> {
+            let text = event?.get("timestamp")?.as_str()?;
+            crate::lang::parse_timestamp(text)
+        };
+        let (first, last) = (at(self.history.first()), at(self.history.last()));
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run fit a double")]
+        first.zip(last).map_or(0.0, |(first, last)| (last - first) as f64 / 1000.0)
+    }
+}
+
 /// Runs `machine` on `input` with the answers of `script`.
 pub fn rehearse(machine: &Machine, input: Value, mut script: Script) -> Rehearsed {
     let mut run =

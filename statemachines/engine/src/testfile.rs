@@ -1,10 +1,11 @@
 //! Files of test cases for a definition: an input, mocked tasks, and what is expected.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+use crate::conform;
 use crate::definition::Machine;
-use crate::mock::{MockError, Script};
+use crate::mock::{MockError, Script, machine_in, scripts};
 use crate::rehearse::{Rehearsed, rehearse};
 use crate::run::Status;
 
@@ -12,8 +13,13 @@ use crate::run::Status;
 ///
 /// ```json
 /// {"cases": [{"name": "approved", "input": {"risk": 0.9},
-///             "mocks": {"Ask": [{"Return": {"approved": true}}]},
-///             "expect": {"status": "SUCCEEDED", "output": {"done": true}, "path": ["Ask", "Act"]}}]}
+///             "mocks": {"Ask": [{"Return": {"approved": true}}], "Act": "ActIsSlow"},
+///             "expect": {"status": "SUCCEEDED", "output": {"done": true}, "path": ["Ask", "Act"]}},
+///            {"name": "an error of Ask is caught", "state": "Ask", "input": {},
+///             "mock": {"errorOutput": {"error": "Busy", "cause": "later"}},
+///             "expect": {"status": "CAUGHT_ERROR", "next": "Alert"}}],
+///  "MockedResponses": {"ActIsSlow": {"0-1": {"Throw": {"Error": "Busy", "Cause": ""}},
+///                                    "2": {"Return": {}}}}}
 /// ```
 ///
 /// What `expect` leaves out is not judged.
@@ -21,6 +27,8 @@ use crate::run::Status;
 #[serde(deny_unknown_fields)]
 struct File {
     cases: Vec<Case>,
+    #[serde(default, rename = "MockedResponses")]
+    responses: Value,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -31,6 +39,16 @@ struct Case {
     input: Value,
     #[serde(default)]
     mocks: Option<Value>,
+    /// One state alone is tested, as `TestState` does.
+    #[serde(default)]
+    state: Option<String>,
+    /// `result` or `errorOutput`, as `TestState` takes it; `result` is JSON, not its text.
+    #[serde(default)]
+    mock: Option<Value>,
+    #[serde(default, rename = "stateConfiguration")]
+    configuration: Option<Value>,
+    #[serde(default)]
+    context: Option<Value>,
     expect: Expected,
 }
 
@@ -42,6 +60,10 @@ struct Expected {
     error: Option<String>,
     cause: Option<String>,
     path: Option<Vec<String>>,
+    /// How long the run takes in virtual time, where waits and retries are all that takes time.
+    seconds: Option<f64>,
+    /// Where a state that was tested alone leads.
+    next: Option<String>,
 }
 
 /// How a case went.
@@ -52,8 +74,8 @@ pub struct CaseReport {
     pub name: String,
     /// What was not as expected, a sentence each; empty where the case passed.
     pub differences: Vec<String>,
-    /// The run itself.
-    pub run: Rehearsed,
+    /// The run itself; a state that was tested alone has none.
+    pub run: Option<Rehearsed>,
 }
 
 impl CaseReport {
@@ -65,26 +87,124 @@ impl CaseReport {
 
 /// Runs every case of a file against `machine`, in virtual time.
 ///
+/// The file is one of cases, or a `MockConfigFile` of Step Functions Local. The latter says
+/// nothing of inputs and ends: its cases run on `{}` and pass where every task had an answer.
+/// `name` says which of its machines is meant; it may be left out where there is one.
+///
 /// # Errors
 /// Where the file cannot be understood.
-pub fn run_test_file(machine: &Machine, text: &str) -> Result<Vec<CaseReport>, MockError> {
-    let file: File = serde_json::from_str(text).map_err(|e| MockError::NoJson(e.to_string()))?;
+pub fn run_test_file(
+    machine: &Machine,
+    name: Option<&str>,
+    text: &str,
+) -> Result<Vec<CaseReport>, MockError> {
+    let no_json = |e: serde_json::Error| MockError::NoJson(e.to_string());
+    let value: Value = serde_json::from_str(text).map_err(no_json)?;
+    if value.get("StateMachines").is_some() {
+        return local(machine, name, &value);
+    }
+    let file: File = serde_json::from_value(value).map_err(no_json)?;
     let mut reports = Vec::with_capacity(file.cases.len());
     for (i, case) in file.cases.into_iter().enumerate() {
+        let name = case.name.clone();
+        if case.state.is_some() {
+            let differences = one_state(machine, case);
+            reports.push(CaseReport { name, differences, run: None });
+            continue;
+        }
         let script = match &case.mocks {
             None => Script::default(),
-            Some(mocks) => Script::from_json(mocks, &format!("/cases/{i}/mocks"))?,
+            Some(mocks) => {
+                Script::with_responses(mocks, &format!("/cases/{i}/mocks"), &file.responses)?
+            }
         };
-        let input =
-            if case.input.is_null() { Value::Object(serde_json::Map::new()) } else { case.input };
-        let run = rehearse(machine, input, script);
-        reports.push(CaseReport {
-            name: case.name,
-            differences: differences(&case.expect, &run),
-            run,
-        });
+        let mut found = unknown_states(machine, &script);
+        let run = rehearse(machine, or_empty(case.input), script);
+        found.extend(differences(&case.expect, &run));
+        reports.push(CaseReport { name, differences: found, run: Some(run) });
     }
     Ok(reports)
+}
+
+fn or_empty(input: Value) -> Value {
+    if input.is_null() { Value::Object(Map::new()) } else { input }
+}
+
+/// The cases of a `MockConfigFile`.
+fn local(
+    machine: &Machine,
+    name: Option<&str>,
+    file: &Value,
+) -> Result<Vec<CaseReport>, MockError> {
+    let mut reports = Vec::new();
+    for (name, script) in scripts(file, &machine_in(file, name)?)? {
+        let mut found = unknown_states(machine, &script);
+        let run = rehearse(machine, json!({}), script);
+        found.extend(unanswered(&run));
+        reports.push(CaseReport { name, differences: found, run: Some(run) });
+    }
+    Ok(reports)
+}
+
+/// Answers for states that are not there are a slip of the pen.
+fn unknown_states(machine: &Machine, script: &Script) -> Vec<String> {
+    let is_known = |name: &str| {
+        machine.compiled.graphs.iter().flat_map(|g| &g.states).any(|s| &*s.name == name)
+    };
+    let unknown = script.states().filter(|name| !is_known(name));
+    unknown.map(|name| format!("the mocks name the state `{name}`, which is not there")).collect()
+}
+
+fn unanswered(run: &Rehearsed) -> impl Iterator<Item = String> {
+    run.unanswered.iter().map(|state| {
+        format!("the task of `{state}` has no answer left; add one to its mocked responses")
+    })
+}
+
+/// One state alone.
+fn one_state(machine: &Machine, case: Case) -> Vec<String> {
+    let mut options = Map::new();
+    let mut put = |key: &str, value: Value| options.insert(key.to_owned(), value);
+    put("stateName", json!(case.state));
+    put("input", Value::String(or_empty(case.input).to_string()));
+    // Nobody is called, so any role will do.
+    put("roleArn", json!("arn:aws:iam::000000000000:role/StateMachine"));
+    if let Some(mut mock) = case.mock {
+        if let Some(result) = mock.get_mut("result") {
+            *result = Value::String(result.to_string());
+        }
+        put("mock", mock);
+    }
+    if let Some(configuration) = case.configuration {
+        put("stateConfiguration", configuration);
+    }
+    if let Some(context) = case.context {
+        put("context", Value::String(context.to_string()));
+    }
+    let definition: Value = serde_json::from_str(machine.definition()).unwrap_or_default();
+    let call = json!({"definition": definition, "test_state": options});
+    let Value::Object(call) = call else { return Vec::new() };
+    if !conform::accepts_test_state(&call) {
+        return vec![
+            "the call would be refused: there is no such state, or its `mock` is missing or not of its kind"
+                .to_owned(),
+        ];
+    }
+    let got = conform::test_state(&call);
+    let expect = case.expect;
+    let text = |text: Option<String>| text.map(Value::String);
+    let wanted = [
+        ("status", "status", Some(Value::String(expect.status))),
+        ("output", "output", expect.output),
+        ("error", "error", text(expect.error)),
+        ("cause", "cause", text(expect.cause)),
+        ("next", "nextState", text(expect.next)),
+    ];
+    let differs = wanted.into_iter().filter_map(|(name, key, want)| {
+        let (want, got) = (want?, got.get(key).cloned().unwrap_or_default());
+        (want != got).then(|| format!("{name} is {got}, expected {want}"))
+    });
+    differs.collect()
 }
 
 fn differences(expected: &Expected, run: &Rehearsed) -> Vec<String> {
@@ -119,8 +239,12 @@ fn differences(expected: &Expected, run: &Rehearsed) -> Vec<String> {
     if let Some(path) = &expected.path {
         differ("path", path.join(" > "), run.path.join(" > "));
     }
-    for state in &run.unanswered {
-        found.push(format!("the task of `{state}` has no answer left; add one to `mocks`"));
+    if let Some(seconds) = expected.seconds {
+        let took = run.seconds();
+        if (seconds - took).abs() > 0.001 {
+            found.push(format!("seconds is {took}, expected {seconds}"));
+        }
     }
+    found.extend(unanswered(run));
     found
 }

@@ -3,7 +3,9 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use aisaws_engine::{DefinitionErrors, Machine, Script, Status, graph, rehearse, run_test_file};
+use aisaws_engine::{
+    DefinitionErrors, Machine, Problem, Script, Status, graph, rehearse, run_test_file,
+};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Graph, Machine as Command};
@@ -28,7 +30,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
             );
             Ok(Ended::Done)
         }
-        Command::Test { definition, cases } => test(context, &definition, &cases),
+        Command::Test { definition, cases, machine } => {
+            test(context, &definition, &cases, machine.as_deref())
+        }
         Command::Conform { cases } => conform(&cases),
         Command::History { execution } => history(context, &execution).await,
     }
@@ -59,19 +63,27 @@ fn errors_as_text(path: &Path, errors: &DefinitionErrors) -> String {
 
 fn validate(context: &Context, path: &Path) -> anyhow::Result<Ended> {
     let text = read(path)?;
-    let problems = match Machine::parse(&text) {
-        Ok(_) => Vec::new(),
-        Err(errors) => errors.problems,
+    let (problems, warnings) = match Machine::parse(&text) {
+        Ok(machine) => (Vec::new(), machine.warnings()),
+        Err(errors) => (errors.problems, Vec::new()),
     };
     match context.format {
         Format::Json => {
-            let list: Vec<Value> = problems
-                .iter()
-                .map(|p| json!({ "pointer": p.pointer, "message": p.message }))
-                .collect();
-            output::json(&json!({ "valid": list.is_empty(), "problems": list }))?;
+            let list = |problems: &[Problem]| -> Vec<Value> {
+                let one = |p: &Problem| json!({ "pointer": p.pointer, "message": p.message });
+                problems.iter().map(one).collect()
+            };
+            output::json(&json!({
+                "valid": problems.is_empty(), "problems": list(&problems), "warnings": list(&warnings),
+            }))?;
         }
-        Format::Text if problems.is_empty() => output::line("the definition is valid"),
+        Format::Text if problems.is_empty() => {
+            for warning in &warnings {
+                let (pointer, message) = (data(&warning.pointer), data(&warning.message));
+                output::line(&format!("warning: {pointer}: {message}"));
+            }
+            output::line("the definition is valid");
+        }
         Format::Text => {
             for problem in &problems {
                 output::line(&format!("{}: {}", data(&problem.pointer), data(&problem.message)));
@@ -143,9 +155,17 @@ fn parts(status: &Status) -> (Option<Value>, Option<String>, Option<String>) {
     }
 }
 
-fn test(context: &Context, definition: &Path, cases: &Path) -> anyhow::Result<Ended> {
+fn test(
+    context: &Context,
+    definition: &Path,
+    cases: &Path,
+    name: Option<&str>,
+) -> anyhow::Result<Ended> {
     let machine = parse(definition)?;
-    let reports = run_test_file(&machine, &read(cases)?).map_err(|e| Usage(e.to_string()))?;
+    // `orders.asl.json` defines `orders`.
+    let file = definition.file_name().and_then(|f| f.to_str()).unwrap_or_default();
+    let name = name.or_else(|| file.split('.').next());
+    let reports = run_test_file(&machine, name, &read(cases)?).map_err(|e| Usage(e.to_string()))?;
     let failed = reports.iter().filter(|report| !report.is_passed()).count();
     match context.format {
         Format::Json => {

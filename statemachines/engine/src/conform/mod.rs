@@ -40,6 +40,16 @@ pub fn run(case: &str) -> Result<String, serde_json::Error> {
     Ok(out.to_string())
 }
 
+/// One state alone, as `TestState` runs it.
+pub(crate) fn test_state(case: &Map<String, Value>) -> Value {
+    test_state::run(case)
+}
+
+/// Whether `TestState` would take the call of a case.
+pub(crate) fn accepts_test_state(case: &Map<String, Value>) -> bool {
+    test_state::is_accepted(case)
+}
+
 /// The definition's text as the case has it.
 fn definition_text(case: &Map<String, Value>) -> String {
     match (case.get("definition_text"), case.get("definition")) {

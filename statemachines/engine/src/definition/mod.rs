@@ -1,6 +1,7 @@
 //! A parsed definition: every path, expression and target resolved once.
 
 mod children;
+mod duplicates;
 mod fields;
 mod flow;
 mod parse;
@@ -8,6 +9,7 @@ mod resource;
 mod retry;
 mod rules;
 mod states;
+mod warnings;
 
 use std::sync::Arc;
 

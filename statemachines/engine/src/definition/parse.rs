@@ -132,6 +132,7 @@ fn read(definition: &str, problems: &Problems) -> Option<(Vec<Graph>, Option<i64
         problems.add("", "a definition is a JSON object");
         return None;
     };
+    super::duplicates::check(definition, problems);
     let fields = Fields { map, pointer: "", problems };
     fields.only(
         &["Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"],

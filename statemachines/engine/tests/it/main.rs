@@ -4,6 +4,8 @@
 mod support;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod durable;
