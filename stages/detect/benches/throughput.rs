@@ -1,6 +1,7 @@
-//! Events a second on one core: parse limits, rules over raw lines, and the whole of Detect.
+//! Events a second of one core's time: parse limits, another evaluator, and ours.
 //!
-//! Reads the corpus beside the workspace, as the tests do. Run with
+//! Reads the corpus beside the workspace, as the tests do. Every row takes events as text and,
+//! where there are rules, writes each hit as a JSON line. Run with
 //! `cargo bench -p aisaws-detect --bench throughput`.
 
 #![allow(clippy::disallowed_methods, reason = "only the library is kept from files and clocks")]
@@ -8,19 +9,22 @@
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{Read as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use aisaws_core::port::Detector as _;
 use aisaws_core::source::cloudtrail;
-use aisaws_detect::Detect;
-use aisaws_detect::sigma::{Document, Extra, Head, RuleSet, parse};
+use aisaws_detect::{Detect, Lines, Mapping};
 use anyhow::{Context as _, Result};
 use flate2::read::GzDecoder;
+use rsigma_eval::Engine;
+use rsigma_eval::event::JsonEvent;
 use serde_json::Value;
 
 /// Passes over the corpus; the fastest counts.
-const PASSES: usize = 5;
+const PASSES: usize = 7;
+/// Rules of the largest set.
+const MANY: usize = 5_000;
 
 fn corpus(folder: &Path) -> Result<Vec<String>> {
     let mut paths = Vec::new();
@@ -37,8 +41,9 @@ fn corpus(folder: &Path) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-fn rules(folders: &[std::path::PathBuf]) -> Result<RuleSet> {
-    let mut documents: Vec<Document> = Vec::new();
+/// Name and text of every rule file under the folders.
+fn rule_files(folders: &[PathBuf]) -> Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
     let mut folders = folders.to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
@@ -46,74 +51,171 @@ fn rules(folders: &[std::path::PathBuf]) -> Result<RuleSet> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == "yml") {
-                let name = path.to_string_lossy();
-                documents.extend(parse(&name, &fs::read_to_string(&path)?).into_iter().flatten());
+                files.push((path.display().to_string(), fs::read_to_string(&path)?));
             }
         }
     }
-    Ok(RuleSet::new(documents).0)
+    files.sort();
+    Ok(files)
 }
 
-/// One row: events a second, and what the work found.
-fn row(
-    out: &mut impl Write,
-    name: &str,
-    lines: &[String],
-    work: impl Fn(&str) -> usize,
-) -> Result<()> {
-    let mut best = Duration::MAX;
-    let mut found = 0;
-    for _ in 0..PASSES {
-        let start = Instant::now();
-        found = lines.iter().map(|line| work(line)).sum();
-        best = best.min(start.elapsed());
+/// Rules of every kind that foreign ones are of: a third each by name and source, by name with
+/// conditions on other fields, and by other fields alone. The names are those of calls; few of
+/// the rules match anything.
+fn synthetic(count: usize) -> Vec<(String, String)> {
+    const VERBS: [&str; 8] =
+        ["Create", "Delete", "Put", "Update", "Describe", "List", "Attach", "Modify"];
+    const NOUNS: [&str; 9] =
+        ["Bucket", "Role", "User", "Instance", "Trail", "Key", "Function", "Volume", "Snapshot"];
+    const SERVICES: [&str; 6] = ["s3", "iam", "ec2", "cloudtrail", "kms", "lambda"];
+    const FIELDS: [&str; 6] = [
+        "userAgent|contains",
+        "requestParameters.policyName",
+        "userIdentity.arn|endswith",
+        "errorMessage|contains",
+        "sourceIPAddress|startswith",
+        "requestParameters.tags.value|contains",
+    ];
+    let pick = |list: &[&'static str], n: usize| list.get(n % list.len()).copied().unwrap_or("");
+    let rule = |n: usize| {
+        let call = format!("{}{}{}", pick(&VERBS, n), pick(&NOUNS, n / 8), n / 72 % 40);
+        let source = format!("{}.amazonaws.com", pick(&SERVICES, n / 3));
+        let field = format!("{}: 'synthetic-{n}-tool'", pick(&FIELDS, n));
+        let selection = match n % 3 {
+            0 => format!("    eventName: {call}\n    eventSource: {source}\n"),
+            // Half of these are about calls that are in nearly every log.
+            1 if n.is_multiple_of(2) => {
+                format!("    eventName: [{call}, PutObject]\n    {field}\n")
+            }
+            1 => format!(
+                "    eventName|startswith: {call}\n    eventSource: {source}\n    {field}\n"
+            ),
+            _ => format!("    {field}\n"),
+        };
+        format!(
+            "title: Synthetic {n}\nid: synthetic-{n}\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n  s:\n{selection}  condition: s\nlevel: low\n"
+        )
+    };
+    (0..count).map(|n| (format!("synthetic-{n}.yml"), rule(n))).collect()
+}
+
+/// What this thread has used of a core.
+fn cpu_time(start: Instant) -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split_whitespace().next().and_then(|first| first.parse().ok());
+    nanoseconds.map_or_else(|| start.elapsed(), Duration::from_nanos)
+}
+
+struct Table {
+    lines: Vec<String>,
+    start: Instant,
+}
+
+impl Table {
+    /// One row: thousand events a second, and what the work found.
+    fn row(&self, name: &str, mut work: impl FnMut(&str) -> usize) -> Result<f64> {
+        let mut best = Duration::MAX;
+        let mut found = 0;
+        for _ in 0..PASSES {
+            let start = cpu_time(self.start);
+            found = self.lines.iter().map(|line| work(line)).sum();
+            best = best.min(cpu_time(self.start).saturating_sub(start));
+        }
+        let rate = f64::from(u32::try_from(self.lines.len())?) / best.as_secs_f64() / 1000.0;
+        writeln!(std::io::stdout(), "{name:<58} {rate:>8.0} k events/s   {found:>8}")?;
+        Ok(rate)
     }
-    let count = u32::try_from(lines.len())?;
-    let rate = f64::from(count) / best.as_secs_f64() / 1000.0;
-    writeln!(out, "{name:<52} {rate:>8.0} k events/s   {found:>8}")?;
-    Ok(())
+
+    fn ours(&self, name: &str, files: &[(String, String)]) -> Result<f64> {
+        let rules = Lines::new(files.iter().map(|(n, t)| (n, t)), Vec::new(), Mapping::default()).0;
+        let mut out = Vec::new();
+        self.row(name, |line| {
+            out.clear();
+            rules.examine(line, &mut out).unwrap_or(0)
+        })
+    }
+
+    fn rsigma(&self, name: &str, files: &[(String, String)]) -> Result<f64> {
+        let mut engine = Engine::new();
+        for (_, text) in files {
+            for rule in &rsigma_parser::parse_sigma_yaml(text)?.rules {
+                engine.add_rule(rule)?;
+            }
+        }
+        let mut out = Vec::new();
+        self.row(name, |line| {
+            out.clear();
+            let Ok(event) = serde_json::from_str::<Value>(line) else { return 0 };
+            let hits = engine.evaluate(&JsonEvent::borrow(&event));
+            for hit in &hits {
+                // As ours: id, rule, title and level.
+                let line = serde_json::json!({
+                    "event_id": event.get("eventID"), "rule_id": hit.header.rule_id,
+                    "title": hit.header.rule_title, "level": hit.header.level,
+                });
+                if serde_json::to_writer(&mut out, &line).is_err() {
+                    return 0;
+                }
+            }
+            hits.len()
+        })
+    }
 }
 
 fn main() -> Result<()> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let lines = corpus(&shared.join("cloudtrail"))?;
+    let table = Table { lines: corpus(&shared.join("cloudtrail"))?, start: Instant::now() };
     let sigma_hq = shared.join("sigma/sigmahq-aws-cloudtrail");
     let suzaku = shared.join("sigma/yamato-suzaku-aws");
-    let few = rules(std::slice::from_ref(&sigma_hq))?;
-    let many = rules(&[sigma_hq, suzaku])?;
-    let detect = Detect::builtin(Vec::new())?;
-    let networks = vec!["192.0.2.0/24".parse()?];
-    let with_networks = Detect::builtin(networks)?;
-    let out = &mut std::io::stdout().lock();
-    writeln!(
-        out,
-        "{} events, {} bytes",
-        lines.len(),
-        lines.iter().map(String::len).sum::<usize>()
-    )?;
-    row(out, "limit: full tree (serde_json Value)", &lines, |l| {
-        usize::from(black_box(serde_json::from_str::<Value>(l)).is_ok())
+    let few = rule_files(std::slice::from_ref(&sigma_hq))?;
+    let more = rule_files(&[sigma_hq, suzaku])?;
+    let many: Vec<_> = few.iter().cloned().chain(synthetic(MANY - few.len())).collect();
+    let bytes = table.lines.iter().map(String::len).sum::<usize>();
+    writeln!(std::io::stdout(), "{} events, {bytes} bytes", table.lines.len())?;
+
+    table.row("limit: full tree (serde_json Value)", |line| {
+        usize::from(black_box(serde_json::from_str::<Value>(line)).is_ok())
     })?;
-    row(out, "limit: top level only", &lines, |l| usize::from(black_box(Head::read(l)).is_ok()))?;
-    row(out, "limit: typed event", &lines, |l| {
-        usize::from(black_box(cloudtrail::parse(l)).is_ok())
+    let (mut buffers, mut copy) = (simd_json::Buffers::default(), Vec::new());
+    let tape = table.row("limit: tape (simd-json)", |line| {
+        copy.clear();
+        copy.extend_from_slice(line.as_bytes());
+        usize::from(simd_json::to_tape_with_buffers(&mut copy, &mut buffers).is_ok())
     })?;
-    for (name, rules) in [("57 SigmaHQ rules, raw lines", &few), ("790 rules, raw lines", &many)] {
-        row(out, name, &lines, |l| rules.matching(l, &Extra::NONE).map_or(0, |hits| hits.len()))?;
+    let mut wanted = sonic_rs::PointerTree::new();
+    wanted.add_path(&["eventName"]);
+    wanted.add_path(&["eventSource"]);
+    wanted.add_path(&["userIdentity", "type"]);
+    let lazy = table.row("limit: three fields, read lazily (sonic-rs)", |line| {
+        usize::from(black_box(sonic_rs::get_many(line, &wanted)).is_ok())
+    })?;
+    let their_few = table.rsigma("rsigma-eval, 57 SigmaHQ rules", &few)?;
+    let their_more = table.rsigma("rsigma-eval, 795 rules", &more)?;
+    let our_few = table.ours("ours, 57 SigmaHQ rules", &few)?;
+    let our_more = table.ours("ours, 795 rules", &more)?;
+    let our_many = table.ours("ours, 5,000 rules", &many)?;
+    for (name, ratio) in [
+        ("57 rules, of the tape", our_few / tape),
+        ("57 rules, of the lazy read", our_few / lazy),
+        ("57 rules, of rsigma-eval", our_few / their_few),
+        ("795 rules, of rsigma-eval", our_more / their_more),
+        ("5,000 rules, of 57", our_many / our_few),
+    ] {
+        writeln!(std::io::stdout(), "ours with {name:<48} {ratio:>8.2}")?;
     }
-    row(out, "57 SigmaHQ rules, raw lines, no index", &lines, |l| {
-        few.matching_unindexed(l, &Extra::NONE).map_or(0, |hits| hits.len())
+
+    let networks = vec!["192.0.2.0/24".parse()?];
+    for (name, detect) in [
+        ("own rules: typed event and detect", Detect::builtin(Vec::new())?),
+        ("own rules, known networks: typed event and detect", Detect::builtin(networks)?),
+    ] {
+        table.row(name, |line| {
+            let event = cloudtrail::parse(line).ok();
+            event.and_then(|e| detect.detect(&e).ok()).map_or(0, |hits| hits.len())
+        })?;
+    }
+    table.row("limit: typed event", |line| {
+        usize::from(black_box(cloudtrail::parse(line)).is_ok())
     })?;
-    let events: Vec<_> = lines.iter().filter_map(|l| cloudtrail::parse(l).ok()).collect();
-    row(out, "own rules: typed event and detect, raw lines", &lines, |l| {
-        cloudtrail::parse(l).ok().and_then(|e| detect.detect(&e).ok()).map_or(0, |hits| hits.len())
-    })?;
-    let index: Vec<String> = (0..events.len()).map(|n| n.to_string()).collect();
-    let on_events = |detect: &Detect, n: &str| {
-        let event = n.parse::<usize>().ok().and_then(|n| events.get(n));
-        event.and_then(|e| detect.detect(e).ok()).map_or(0, |hits| hits.len())
-    };
-    row(out, "own rules: detect alone", &index, |n| on_events(&detect, n))?;
-    row(out, "own rules, known networks: detect alone", &index, |n| on_events(&with_networks, n))?;
     Ok(())
 }

@@ -23,7 +23,8 @@ use crate::detect::extra_for;
 use crate::mapping::Mapping;
 use crate::response::{Located, Response};
 use crate::sigma::{
-    Document, Extra, Head, Level, Logs, NotEvaluated, Rule, RuleError, ScanError, parse,
+    Document, Extra, Head, Level, Logs, NotEvaluated, Rule, RuleError, RuleSet, ScanError, Sifted,
+    parse,
 };
 
 /// How deep wrappers and envelopes are opened.
@@ -107,29 +108,40 @@ impl Lines {
     /// Where the text is no JSON object. Of an event that no rule can match, not everything is
     /// read.
     pub fn examine(&self, text: &str, out: &mut Vec<u8>) -> Result<usize, ScanError> {
-        self.examine_at(text, out, 0)
+        let Some(rules) = self.rules.of(Source::CloudTrail) else { return Ok(0) };
+        let sifted = rules.sift(text, !self.known_networks.is_empty());
+        let may_be_object = text.starts_with('{') && text.ends_with('}');
+        if may_be_object && sifted.is_empty() {
+            return Ok(0);
+        }
+        self.examine_at((rules, &sifted), text, out, 0)
     }
 
-    fn examine_at(&self, text: &str, out: &mut Vec<u8>, depth: u8) -> Result<usize, ScanError> {
+    fn examine_at(
+        &self,
+        (rules, sifted): (&RuleSet, &Sifted),
+        text: &str,
+        out: &mut Vec<u8>,
+        depth: u8,
+    ) -> Result<usize, ScanError> {
         let head = Head::read(text)?;
         if depth < MAX_DEPTH && !head.has("eventName") && head.may_be_around() {
             let around: Around<'_> = serde_json::from_str(text).map_err(ScanError::from)?;
             if let Some(records) = around.records {
                 let mut found = 0;
                 for record in records {
-                    found += self.examine_at(record.get(), out, depth + 1)?;
+                    found += self.examine_at((rules, sifted), record.get(), out, depth + 1)?;
                 }
                 return Ok(found);
             }
             if let (Some(detail), Some(kind)) = (around.detail, around.detail_type)
                 && kind.ends_with("via CloudTrail")
             {
-                return self.examine_at(detail.get(), out, depth + 1);
+                return self.examine_at((rules, sifted), detail.get(), out, depth + 1);
             }
         }
         let extra = self.extra(&head);
-        let rules = self.rules.of(Source::CloudTrail);
-        let fired = rules.map_or(Ok(Vec::new()), |rules| rules.matching_head(&head, &extra))?;
+        let fired = rules.matching_sifted(sifted, &head, &extra)?;
         if fired.is_empty() {
             return Ok(0);
         }
@@ -239,7 +251,7 @@ mod tests {
     #[test]
     fn what_is_no_object_is_refused() {
         let (rules, _) = Lines::new([("r.yml", RULE)], Vec::new(), Mapping::default());
-        for text in ["", "1", "[]", "{", "{\"a\":1}{\"a\":2}"] {
+        for text in ["", "1", "[]", "{", "{\"a\":\"abc\"}{\"a\":2}"] {
             assert!(rules.examine(text, &mut Vec::new()).is_err(), "{text}");
         }
     }

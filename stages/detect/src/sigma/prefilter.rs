@@ -1,22 +1,38 @@
 //! Literals without which a rule cannot match, searched for in the raw text of the top-level
 //! members it looks at. For the rules that name no event and no source.
 //!
-//! Sound only where the raw text spells literals as they are: see [`spells_plainly`].
+//! Sound only where the raw text spells literals as they are: see [`sieve::is_plain`].
 
 use std::collections::BTreeMap;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
-use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
+use memchr::{memchr_iter, memchr2_iter, memmem};
 use regex_syntax::hir::{Hir, HirKind};
 
+use super::grams::{self, Grams};
+use super::literals::{Literals, commonness};
 use super::matcher::{FieldTest, Link, Node, Test};
 use super::pattern::{Pattern, Shape};
 use super::scan::Head;
+use super::sieve::{self, Member};
 
 /// Shorter literals are in nearly every event.
 const MIN_LENGTH: usize = 3;
 /// In many events, and so worth little; a choice, not a matter of being right.
-const COMMON: [&str; 5] = ["akia", "asia", "arn:aws:", ".amazonaws.com", "aws-cli"];
+const COMMON: [&str; 10] = [
+    "akia",
+    "asia",
+    "arn:aws:",
+    ".amazonaws.com",
+    "aws-cli",
+    "\"assumedrole\"",
+    "\"iamuser\"",
+    "\"awsservice\"",
+    "\"awsapicall\"",
+    "mozilla/5.0",
+];
+/// More clues than this are in too many events.
+const MAX_RARE: usize = 16;
 /// Up to so many literals are searched for one after the other.
 const FEW: usize = 6;
 
@@ -29,21 +45,23 @@ pub(super) struct Clue {
 }
 
 /// Clues, one of which is in every event the rule matches; `None`: there are none to rely on.
-/// Members named `extra` are not in the raw text.
-pub(super) fn required(node: &Node, extra: &str) -> Option<Vec<Clue>> {
+/// Nothing is told of members of the names `but`.
+pub(super) fn required(node: &Node, but: &[&str]) -> Option<Vec<Clue>> {
     match node {
-        Node::All(nodes) => {
-            nodes.iter().filter_map(|n| required(n, extra)).max_by_key(|s| worth(s))
-        }
+        Node::All(nodes) => nodes.iter().filter_map(|n| required(n, but)).max_by_key(|s| worth(s)),
         Node::Any(nodes) => {
             let mut all = Vec::new();
             for node in nodes {
-                all.extend(required(node, extra)?);
+                all.extend(required(node, but)?);
             }
             Some(all)
         }
         Node::Not(_) | Node::Keywords(..) => None,
-        Node::Field(field) if field.path.top_level_names().next() == Some(extra) => None,
+        Node::Field(field)
+            if field.path.top_level_names().next().is_none_or(|n| but.contains(&n)) =>
+        {
+            None
+        }
         Node::Field(field) => {
             let literals = field.tests.iter().map(of_test);
             let needs: Vec<Need> = match field.link {
@@ -92,6 +110,15 @@ impl Need {
             }
         }
     }
+}
+
+/// Whether few events hold any of these clues, and the search for them is cheap.
+pub(super) fn are_rare(clues: &[Clue]) -> bool {
+    let is_rare = |clue: &Clue| {
+        let is_common = COMMON.iter().any(|common| common.contains(&*clue.literal));
+        clue.literal.len() >= grams::MIN_LENGTH && !is_common
+    };
+    clues.len() <= MAX_RARE && clues.iter().all(is_rare)
 }
 
 /// Rare literals are worth most: long ones, and few.
@@ -183,21 +210,25 @@ fn is_numeric(c: char) -> bool {
     c.is_ascii_digit() || "+-.eE".contains(c)
 }
 
-/// Whether every plain character of a string value stands in this JSON as itself: no escape
-/// that may hide one, and no other letter that case-folding may turn into one.
-fn spells_plainly(raw: &str) -> bool {
-    let bytes = raw.as_bytes();
-    if !bytes.is_ascii() {
-        return false;
-    }
-    memchr(b'\\', bytes).is_none()
-        || memchr_iter(b'\\', bytes).all(|at| !matches!(bytes.get(at + 1), Some(b'u' | b'/')))
-}
-
 /// Finds the rules whose clues an event holds.
 #[derive(Debug, Default)]
 pub(super) struct Prefilter {
     members: Vec<Guard>,
+    whole: Whole,
+}
+
+/// The clues of all members, searched for in the whole text at once.
+#[derive(Debug, Default)]
+struct Whole {
+    long: Option<Grams>,
+    /// Rules by literal, in the order of the search's.
+    long_rules: Vec<Vec<u32>>,
+    short: Option<Literals>,
+    short_rules: Vec<Vec<u32>>,
+    /// Short literals by member, where they are too many for the search above.
+    guards: Vec<Guard>,
+    /// Rules that need the member only to be there.
+    present: Vec<(Member, Vec<u32>)>,
 }
 
 /// The clues in one member.
@@ -231,21 +262,9 @@ impl Prefilter {
         for (clue, rule) in clues {
             sorted.entry(clue.member).or_default().entry(clue.literal).or_default().push(rule);
         }
-        let mut members = Vec::new();
-        for (member, mut literals) in sorted {
-            let present = literals.remove("").unwrap_or_default();
-            let (texts, rules): (Vec<String>, Vec<Vec<u32>>) = literals.into_iter().unzip();
-            let finder = if texts.len() <= FEW {
-                Finder::Few(texts.into_iter().map(Caseless::new).collect())
-            } else {
-                let builder = &mut AhoCorasick::builder();
-                builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard);
-                Finder::Many(builder.build(texts)?)
-            };
-            let anchor = memmem::Finder::new(&format!("\"{member}\"")).into_owned();
-            members.push(Guard { member, anchor, present, finder, rules });
-        }
-        Ok(Self { members })
+        let whole = Whole::new(&sorted)?;
+        let members = sorted.into_iter().map(|(m, literals)| Guard::new(m, literals));
+        Ok(Self { members: members.collect::<Result<_, _>>()?, whole })
     }
 
     /// Adds the rules whose clues are in the event, perhaps repeatedly.
@@ -257,22 +276,73 @@ impl Prefilter {
         }
     }
 
-    /// As [`Self::find`], by the names of the members wherever they stand in the text, which
-    /// must be JSON: faster than reading the top level, and may add rules too many.
-    pub(super) fn find_anchored(&self, raw: &str, found: &mut Vec<u32>) {
-        // Only this escape can write the letters of a name.
-        let names_are_plain = memmem::find(raw.as_bytes(), b"\\u").is_none();
-        for guard in &self.members {
-            if !names_are_plain || !guard.member.chars().all(is_plain) {
-                guard.all(found);
-                continue;
+    /// As [`Self::find`], wherever the clues stand in a text that is plain (see
+    /// [`sieve::is_plain`]): faster than reading the top level, and may add rules too many.
+    pub(super) fn find_anywhere(&self, raw: &str, found: &mut Vec<u32>) {
+        self.whole.find(raw, found);
+    }
+}
+
+impl Whole {
+    fn new(sorted: &BTreeMap<String, BTreeMap<String, Vec<u32>>>) -> Result<Self, BuildError> {
+        let mut whole = Self::default();
+        let (mut long, mut short) = (BTreeMap::new(), BTreeMap::new());
+        let mut guards = Vec::new();
+        for (member, literals) in sorted {
+            let mut of_member = BTreeMap::new();
+            for (literal, rules) in literals {
+                if literal.is_empty() {
+                    whole.present.push((Member::new(member), rules.clone()));
+                    continue;
+                }
+                let is_long = literal.len() >= grams::MIN_LENGTH;
+                let texts = if is_long { &mut long } else { &mut short };
+                texts.entry(literal.as_str()).or_insert_with(Vec::new).extend(rules);
+                if !is_long {
+                    of_member.insert(literal.clone(), rules.clone());
+                }
             }
+            if !of_member.is_empty() {
+                guards.push((member.clone(), of_member));
+            }
+        }
+        let bytes = |texts: Vec<&str>| texts.iter().map(|t| t.as_bytes().to_vec()).collect();
+        let (texts, rules) = long.into_iter().unzip();
+        (whole.long, whole.long_rules) = (Grams::new(bytes(texts)), rules);
+        let (texts, rules): (Vec<&str>, _) = short.into_iter().unzip();
+        if !texts.is_empty() {
+            (whole.short, whole.short_rules) = (Literals::new(bytes(texts)), rules);
+            if whole.short.is_none() {
+                let guards = guards.into_iter().map(|(m, literals)| Guard::new(m, literals));
+                whole.guards = guards.collect::<Result<_, _>>()?;
+            }
+        }
+        Ok(whole)
+    }
+
+    fn find(&self, raw: &str, found: &mut Vec<u32>) {
+        if let Some(long) = &self.long {
+            long.find(raw.as_bytes(), |literal| {
+                found.extend(self.long_rules.get(literal).into_iter().flatten());
+            });
+        }
+        if let Some(short) = &self.short {
+            short.find(raw.as_bytes(), |literal| {
+                found.extend(self.short_rules.get(literal).into_iter().flatten());
+            });
+        }
+        for guard in &self.guards {
             for at in guard.anchor.find_iter(raw.as_bytes()) {
                 let after = raw.get(at + guard.anchor.needle().len()..).unwrap_or_default();
                 // Without the colon it is a value.
                 if let Some(value) = after.trim_start().strip_prefix(':') {
-                    guard.find(extent(value.trim_start()), found);
+                    guard.find_plain(extent(value.trim_start()), found);
                 }
+            }
+        }
+        for (member, rules) in &self.present {
+            if member.is_in(raw.as_bytes()) {
+                found.extend(rules);
             }
         }
     }
@@ -294,15 +364,33 @@ fn extent(value: &str) -> &str {
 }
 
 impl Guard {
+    fn new(member: String, mut literals: BTreeMap<String, Vec<u32>>) -> Result<Self, BuildError> {
+        let present = literals.remove("").unwrap_or_default();
+        let (texts, rules): (Vec<String>, Vec<Vec<u32>>) = literals.into_iter().unzip();
+        let finder = if texts.len() <= FEW {
+            Finder::Few(texts.into_iter().map(Caseless::new).collect())
+        } else {
+            let builder = &mut AhoCorasick::builder();
+            builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard);
+            Finder::Many(builder.build(texts)?)
+        };
+        let anchor = memmem::Finder::new(&format!("\"{member}\"")).into_owned();
+        Ok(Self { member, anchor, present, finder, rules })
+    }
+
     fn all(&self, found: &mut Vec<u32>) {
         found.extend(self.present.iter().chain(self.rules.iter().flatten()));
     }
 
     fn find(&self, raw: &str, found: &mut Vec<u32>) {
-        if !spells_plainly(raw) {
+        if sieve::is_plain(raw.as_bytes()) {
+            self.find_plain(raw, found);
+        } else {
             self.all(found);
-            return;
         }
+    }
+
+    fn find_plain(&self, raw: &str, found: &mut Vec<u32>) {
         found.extend(&self.present);
         match &self.finder {
             Finder::Few(finders) => {
@@ -333,10 +421,6 @@ struct Caseless {
 impl Caseless {
     /// `literal` is lower-case and not empty.
     fn new(literal: String) -> Self {
-        /// Common bytes of CloudTrail records, the commonest first; all others are rarer.
-        const COMMON: &[u8] = b"\"eaistnro:lcud,m.p-hg1y02";
-        let commonness =
-            |b: u8| COMMON.iter().position(|c| *c == b).map_or(0, |p| COMMON.len() - p);
         let literal = literal.into_bytes();
         let rarest = literal.iter().copied().enumerate().min_by_key(|(_, b)| commonness(*b));
         let (at, byte) = rarest.unwrap_or((0, 0));

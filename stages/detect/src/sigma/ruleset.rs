@@ -1,6 +1,6 @@
 //! Many rules, filed by what they demand, so that an event costs what could fire on it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -10,8 +10,9 @@ use super::correlation::CorrelationKind;
 use super::document::{Document, Logsource, Meta, Rule};
 use super::error::{Place, RuleError};
 use super::index::{demanded, members, needs};
-use super::prefilter::{Clue, Prefilter, required};
+use super::prefilter::{Clue, Prefilter, are_rare, required};
 use super::scan::{Head, Label, ScanError};
+use super::sieve::{ByHash, Member, Names, Told, folded_hash, is_plain};
 use super::text::fold;
 
 /// The top-level name under which a caller adds what it knows about an event. An event's own
@@ -31,6 +32,10 @@ impl Extra {
         Self(Some(Value::Object(members)))
     }
 }
+
+/// Rules that are asked whenever the event has their name, at most; where there are more, those
+/// that need a rare text besides are found by that.
+const MAX_OF_NAME: usize = 8;
 
 /// Why a document is loaded but not evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,11 +78,46 @@ impl fmt::Display for NotEvaluated {
 #[derive(Debug)]
 struct Entry {
     rule: Rule,
-    /// Folded event sources it can match; `None`: any.
-    sources: Option<BTreeSet<String>>,
+    /// Hashes of the event names and sources it can match; `None`: any.
+    names: Option<Vec<u64>>,
+    sources: Option<Vec<u64>>,
     needs_extra: bool,
-    /// Top-level members it looks at; `None`: all.
-    members: Option<BTreeSet<String>>,
+    /// Top-level members it looks at.
+    members: Names,
+}
+
+/// What [`RuleSet::sift`] could tell.
+#[derive(Debug, Clone)]
+pub struct Sifted(
+    /// The rules that may match, in order; `None`: nothing could be told.
+    Option<Vec<u32>>,
+);
+
+impl Sifted {
+    /// Whether no rule matches any event in the text.
+    pub fn is_empty(&self) -> bool {
+        self.0.as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+/// The names or sources an event may have: one, unless something is nested.
+#[derive(Debug, Default)]
+struct Hashes {
+    hashes: [u64; 4],
+    count: usize,
+}
+
+impl Hashes {
+    /// Whether there was room.
+    fn add(&mut self, hash: u64) -> bool {
+        let place = self.hashes.get_mut(self.count);
+        self.count += usize::from(place.is_some());
+        place.map(|place| *place = hash).is_some()
+    }
+
+    fn as_slice(&self) -> &[u64] {
+        self.hashes.get(..self.count).unwrap_or_default()
+    }
 }
 
 /// Rules over the events of one log.
@@ -85,8 +125,10 @@ struct Entry {
 pub struct RuleSet {
     /// Sorted by key, so that hits come in that order.
     entries: Vec<Entry>,
-    by_name: HashMap<String, Vec<u32>>,
-    by_source: HashMap<String, Vec<u32>>,
+    by_name: ByHash,
+    by_source: ByHash,
+    name: Member,
+    source: Member,
     by_clue: Prefilter,
     /// The same, for rules that look at what a caller adds.
     by_clue_with_extra: Prefilter,
@@ -108,24 +150,39 @@ impl RuleSet {
 
     fn file(rules: impl Iterator<Item = Rule>, not_evaluated: Vec<NotEvaluated>) -> Self {
         let mut entries = Vec::new();
-        let (mut by_name, mut by_source) = (HashMap::new(), HashMap::new());
+        let (mut by_name, mut by_source) = (ByHash::default(), ByHash::default());
         let (mut clues, mut clues_with_extra) = (Vec::new(), Vec::new());
         let mut always = Vec::new();
+        let rules: Vec<Rule> = rules.collect();
+        let crowded = crowded_names(&rules);
         for (id, rule) in (0_u32..).zip(rules) {
             let node = &rule.node;
-            let sources = demanded(node, "eventSource");
-            if let Some(names) = demanded(node, "eventName") {
+            let hashes = |texts: BTreeSet<String>| -> Vec<u64> {
+                texts.iter().map(|text| folded_hash(text.as_bytes())).collect()
+            };
+            let names = demanded(node, "eventName").map(hashes);
+            let sources = demanded(node, "eventSource").map(hashes);
+            // Sources have many rules, and events.
+            let is_crowded =
+                names.as_ref().is_none_or(|names| names.iter().any(|n| crowded.contains(n)));
+            let rare = is_crowded
+                .then(|| required(node, &[EXTRA, "eventName", "eventSource"]))
+                .flatten()
+                .filter(|clues| are_rare(clues));
+            if let Some(clues_of_name) = rare {
+                clues.extend(clues_of_name.into_iter().map(|clue| (clue, id)));
+            } else if let Some(names) = &names {
                 file_under(&mut by_name, names, id);
-            } else if let Some(sources) = sources.clone() {
+            } else if let Some(sources) = &sources {
                 file_under(&mut by_source, sources, id);
-            } else if let Some(required) = required(node, EXTRA) {
+            } else if let Some(required) = required(node, &[EXTRA]) {
                 let into = if needs(node, EXTRA) { &mut clues_with_extra } else { &mut clues };
                 into.extend(required.into_iter().map(|clue| (clue, id)));
             } else {
                 always.push(id);
             }
-            let (needs_extra, members) = (needs(node, EXTRA), members(node));
-            entries.push(Entry { rule, sources, needs_extra, members });
+            let (needs_extra, members) = (needs(node, EXTRA), Names::of(members(node).as_ref()));
+            entries.push(Entry { rule, names, sources, needs_extra, members });
         }
         let mut prefilter = |clues: Vec<(Clue, u32)>| {
             Prefilter::new(clues.into_iter()).unwrap_or_else(|_| {
@@ -135,7 +192,17 @@ impl RuleSet {
             })
         };
         let (by_clue, by_clue_with_extra) = (prefilter(clues), prefilter(clues_with_extra));
-        Self { entries, by_name, by_source, by_clue, by_clue_with_extra, always, not_evaluated }
+        Self {
+            entries,
+            by_name,
+            by_source,
+            name: Member::new("eventName"),
+            source: Member::new("eventSource"),
+            by_clue,
+            by_clue_with_extra,
+            always,
+            not_evaluated,
+        }
     }
 
     /// The rules, by key.
@@ -164,16 +231,17 @@ impl RuleSet {
         let candidates = match (head.label("eventName"), head.label("eventSource")) {
             (Label::Other, _) | (_, Label::Other) => (0..self.count()).collect(),
             (name, source) => {
-                let text = |label: Label<'_>| match label {
-                    Label::Text(text) => Some(fold(&text).into_owned()),
+                let hash = |label: Label<'_>| match label {
+                    Label::Text(text) => Some(folded_hash(fold(&text).as_bytes())),
                     Label::Missing | Label::Other => None,
                 };
-                let (name, source) = (text(name), text(source));
-                let mut candidates = self.filed(name.as_deref(), source.as_deref());
-                for prefilter in self.prefilters(extra) {
+                let (name, source) = (hash(name), hash(source));
+                let mut candidates = self.filed(name, source);
+                for prefilter in self.prefilters(extra.0.is_some()) {
                     prefilter.find(head, &mut candidates);
                 }
-                self.settle(candidates, source.as_deref(), extra)
+                self.settle(&mut candidates, name.as_slice(), source.as_slice(), extra.0.is_some());
+                candidates
             }
         };
         self.confirm(head, &candidates, extra)
@@ -191,16 +259,78 @@ impl RuleSet {
         raw: &str,
         extra: &Extra,
     ) -> Result<Vec<&Rule>, ScanError> {
-        let (name, source) = (fold(name), fold(source));
-        let mut candidates = self.filed(Some(&name), Some(&source));
-        for prefilter in self.prefilters(extra) {
-            prefilter.find_anchored(raw, &mut candidates);
+        if !is_plain(raw.as_bytes()) {
+            return self.matching(raw, extra);
         }
-        let candidates = self.settle(candidates, Some(&source), extra);
+        let (name, source) = (folded_hash(name.as_bytes()), folded_hash(source.as_bytes()));
+        let mut candidates = self.filed(Some(name), Some(source));
+        for prefilter in self.prefilters(extra.0.is_some()) {
+            prefilter.find_anywhere(raw, &mut candidates);
+        }
+        self.settle(&mut candidates, &[name], &[source], extra.0.is_some());
         if candidates.is_empty() {
             return Ok(Vec::new());
         }
         self.confirm(&Head::read(raw)?, &candidates, extra)
+    }
+
+    /// What can be told of a text without parsing it: the rules that may match the event it
+    /// is, or any event inside it. `with_extra`: whether something may be added to the event.
+    pub fn sift(&self, raw: &str, with_extra: bool) -> Sifted {
+        let bytes = raw.as_bytes();
+        if !is_plain(bytes) {
+            return Sifted(None);
+        }
+        let mut candidates = self.always.clone();
+        let mut is_clear = true;
+        let mut names = Hashes::default();
+        self.name.values(bytes, |value| match value {
+            Told::Text(name) => {
+                let hash = folded_hash(name);
+                is_clear &= names.add(hash);
+                candidates.extend(self.by_name.get(&hash).into_iter().flatten());
+            }
+            Told::Null => {}
+            Told::Unclear => is_clear = false,
+        });
+        for prefilter in self.prefilters(with_extra) {
+            prefilter.find_anywhere(raw, &mut candidates);
+        }
+        let mut sources = Hashes::default();
+        if !(self.by_source.is_empty() && candidates.is_empty()) {
+            self.source.values(bytes, |value| match value {
+                Told::Text(source) => {
+                    let hash = folded_hash(source);
+                    is_clear &= sources.add(hash);
+                    candidates.extend(self.by_source.get(&hash).into_iter().flatten());
+                }
+                Told::Null => {}
+                Told::Unclear => is_clear = false,
+            });
+        }
+        if !is_clear {
+            return Sifted(None);
+        }
+        if !candidates.is_empty() {
+            self.settle(&mut candidates, names.as_slice(), sources.as_slice(), with_extra);
+        }
+        Sifted(Some(candidates))
+    }
+
+    /// As [`Self::matching_head`], of an event that is or stands in the text that was sifted.
+    ///
+    /// # Errors
+    /// Where a part that a rule looks at cannot be read.
+    pub fn matching_sifted(
+        &self,
+        sifted: &Sifted,
+        head: &Head<'_>,
+        extra: &Extra,
+    ) -> Result<Vec<&Rule>, ScanError> {
+        match &sifted.0 {
+            Some(candidates) => self.confirm(head, candidates, extra),
+            None => self.matching_head(head, extra),
+        }
     }
 
     /// As [`Self::matching`], by asking every rule: what the index must agree with.
@@ -208,7 +338,7 @@ impl RuleSet {
     /// # Errors
     /// Where the event is no JSON object.
     pub fn matching_unindexed(&self, raw: &str, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
-        let event = with_extra(Head::read(raw)?.build(None)?, extra);
+        let event = with_extra(Head::read(raw)?.build(|_| true)?, extra);
         Ok(self.rules().filter(|rule| rule.matches(&event)).collect())
     }
 
@@ -217,9 +347,9 @@ impl RuleSet {
     }
 
     /// The rules that are filed under the event's name or source, or under nothing.
-    fn filed(&self, name: Option<&str>, source: Option<&str>) -> Vec<u32> {
-        let under = |map: &HashMap<String, Vec<u32>>, key: Option<&str>| {
-            key.and_then(|k| map.get(k)).map(Vec::as_slice).unwrap_or_default().to_vec()
+    fn filed(&self, name: Option<u64>, source: Option<u64>) -> Vec<u32> {
+        let under = |map: &ByHash, hash: Option<u64>| {
+            hash.and_then(|h| map.get(&h)).map(Vec::as_slice).unwrap_or_default().to_vec()
         };
         let mut found = under(&self.by_name, name);
         found.extend(under(&self.by_source, source));
@@ -227,25 +357,24 @@ impl RuleSet {
         found
     }
 
-    /// Sorts the candidates, and drops those whose source or extra is another.
-    fn settle(&self, mut candidates: Vec<u32>, source: Option<&str>, extra: &Extra) -> Vec<u32> {
-        candidates.sort_unstable();
-        candidates.dedup();
+    /// Sorts the candidates, and drops those whose name, source or extra is another.
+    fn settle(&self, candidates: &mut Vec<u32>, names: &[u64], sources: &[u64], with_extra: bool) {
+        let fits = |wanted: &Option<Vec<u64>>, are: &[u64]| {
+            wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|hash| are.contains(hash)))
+        };
         candidates.retain(|id| {
             self.entry(*id).is_some_and(|entry| {
-                let source_fits = match (&entry.sources, source) {
-                    (None, _) => true,
-                    (Some(wanted), Some(is)) => wanted.contains(is),
-                    (Some(_), None) => false,
-                };
-                source_fits && (extra.0.is_some() || !entry.needs_extra)
+                fits(&entry.names, names)
+                    && fits(&entry.sources, sources)
+                    && (with_extra || !entry.needs_extra)
             })
         });
-        candidates
+        candidates.sort_unstable();
+        candidates.dedup();
     }
 
-    fn prefilters(&self, extra: &Extra) -> impl Iterator<Item = &Prefilter> {
-        let with_extra = extra.0.is_some().then_some(&self.by_clue_with_extra);
+    fn prefilters(&self, with_extra: bool) -> impl Iterator<Item = &Prefilter> {
+        let with_extra = with_extra.then_some(&self.by_clue_with_extra);
         std::iter::once(&self.by_clue).chain(with_extra)
     }
 
@@ -264,14 +393,8 @@ impl RuleSet {
             return Ok(Vec::new());
         }
         let entries: Vec<&Entry> = candidates.iter().filter_map(|id| self.entry(*id)).collect();
-        let mut wanted = Some(BTreeSet::new());
-        for entry in &entries {
-            match (&mut wanted, &entry.members) {
-                (Some(wanted), Some(members)) => wanted.extend(members.iter().map(String::as_str)),
-                _ => wanted = None,
-            }
-        }
-        let event = with_extra(head.build(wanted.as_ref())?, extra);
+        let wanted = entries.iter().fold(Names::default(), |wanted, e| wanted.and(e.members));
+        let event = with_extra(head.build(|name| wanted.may_have(name))?, extra);
         let matching = entries.into_iter().map(|e| &e.rule).filter(|r| r.matches(&event));
         Ok(matching.collect())
     }
@@ -285,8 +408,17 @@ fn with_extra(mut event: Map<String, Value>, extra: &Extra) -> Value {
     Value::Object(event)
 }
 
-fn file_under(map: &mut HashMap<String, Vec<u32>>, keys: BTreeSet<String>, id: u32) {
-    for key in keys {
-        map.entry(key).or_default().push(id);
+fn file_under(map: &mut ByHash, hashes: &[u64], id: u32) {
+    for hash in hashes {
+        map.entry(*hash).or_default().push(id);
     }
+}
+
+/// The names that more rules demand than are quickly asked.
+fn crowded_names(rules: &[Rule]) -> BTreeSet<u64> {
+    let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
+    for name in rules.iter().filter_map(|rule| demanded(&rule.node, "eventName")).flatten() {
+        *counts.entry(folded_hash(name.as_bytes())).or_default() += 1;
+    }
+    counts.into_iter().filter(|(_, count)| *count > MAX_OF_NAME).map(|(name, _)| name).collect()
 }

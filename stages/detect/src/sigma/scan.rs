@@ -81,17 +81,17 @@ impl<'a> Head<'a> {
     /// # Errors
     /// Where one of them cannot be read.
     pub fn part(&self, names: &BTreeSet<&str>) -> Result<Value, ScanError> {
-        self.build(Some(names)).map(Value::Object)
+        self.build(|name| names.contains(name)).map(Value::Object)
     }
 
-    /// Builds the members that are wanted; `None`: all of them.
+    /// Builds the members that are wanted.
     pub(super) fn build(
         &self,
-        wanted: Option<&BTreeSet<&str>>,
+        is_wanted: impl Fn(&str) -> bool,
     ) -> Result<Map<String, Value>, ScanError> {
         let mut built = Map::new();
         for (key, value) in &self.members {
-            if wanted.is_none_or(|w| w.contains(&**key)) {
+            if is_wanted(key) {
                 built.insert(key.clone().into_owned(), serde_json::from_str(value.get())?);
             }
         }

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use aisaws_core::source::cloudtrail;
-use aisaws_detect::sigma::{Document, Extra, Rule, RuleSet};
+use aisaws_detect::sigma::{Document, Extra, Head, Rule, RuleSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::data::{corpus, documents, lines, shared};
 
@@ -25,6 +25,14 @@ fn every_difference(rules: &RuleSet, events: &[(String, String)]) -> Vec<String>
             let named = keys(found.unwrap());
             if indexed != named {
                 different.push(format!("{file} #{number}: {indexed:?} against named {named:?}"));
+            }
+        }
+        let head = Head::read(event).unwrap();
+        for with_extra in [false, true] {
+            let sifted = rules.sift(event, with_extra);
+            let found = keys(rules.matching_sifted(&sifted, &head, &Extra::NONE).unwrap());
+            if indexed != found {
+                different.push(format!("{file} #{number}: {indexed:?} against sifted {found:?}"));
             }
         }
         let asked = keys(rules.matching_unindexed(event, &Extra::NONE).unwrap());
@@ -51,11 +59,22 @@ fn every_event_hits_the_same_rules_with_and_without_the_index() {
 /// Writes the event so that it means the same and looks different.
 fn disguises(event: &Value) -> Vec<String> {
     let compact = event.to_string();
+    let begun = compact.strip_suffix('}').unwrap();
+    let rest = compact.strip_prefix('{').unwrap();
     vec![
         serde_json::to_string_pretty(event).unwrap(),
         compact.replace('/', "\\/"),
         escape_letters(&compact),
         compact.replace("mazonaws", "MAZONAWS").replace("Assumed", "aSSUMED"),
+        // Of repeated members the last counts; what is nested or quoted is another member.
+        format!("{{\"eventName\":\"None\",\"eventSource\":[],{rest}"),
+        format!("{{\"x\":{{\"eventName\":\"None\",\"y\":{compact}}},{rest}"),
+        format!("{begun},\"eventName\":\"None\"}}"),
+        format!("{begun},\"eventSource\" : \"none\"}}"),
+        json!({"x": compact, "y": {"eventName": 7}}).to_string(),
+        compact.replace("eventName\":\"", "eventName\":\"\\u0020"),
+        compact.replace("\"eventName\"", "\"event\\u004eame\""),
+        compact.replace("\":\"", "\" :\n\t\""),
         // Lower-cased, U+212A is the letter k.
         compact.replace("\"AKIA", "\"A\u{212a}IA"),
     ]

@@ -24,9 +24,9 @@ pub(crate) fn lines(path: &Path) -> Vec<Value> {
     text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
-/// Every rule file under the folder, and what could not be used.
-pub(crate) fn documents(folder: &Path) -> (Vec<Document>, Vec<RuleError>) {
-    let (mut good, mut bad) = (Vec::new(), Vec::new());
+/// Every rule file under the folder, in order.
+pub(crate) fn rule_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
@@ -34,13 +34,23 @@ pub(crate) fn documents(folder: &Path) -> (Vec<Document>, Vec<RuleError>) {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == "yml") {
-                let name = path.file_name().unwrap().to_str().unwrap();
-                for document in parse(name, &fs::read_to_string(&path).unwrap()) {
-                    match document {
-                        Ok(document) => good.push(document),
-                        Err(error) => bad.push(error),
-                    }
-                }
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Every rule under the folder, and what could not be used.
+pub(crate) fn documents(folder: &Path) -> (Vec<Document>, Vec<RuleError>) {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for path in rule_files(folder) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        for document in parse(name, &fs::read_to_string(&path).unwrap()) {
+            match document {
+                Ok(document) => good.push(document),
+                Err(error) => bad.push(error),
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use aisaws_core::source::cloudtrail;
 use aisaws_detect::builtin::RULES;
-use aisaws_detect::sigma::{Extra, RuleSet, parse};
+use aisaws_detect::sigma::{Extra, Head, RuleSet, parse};
 use aisaws_detect::{Detect, lint};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -91,6 +91,9 @@ proptest! {
             let typed = cloudtrail::parse(&event).unwrap();
             let named = rules.matching_named(&typed.name, &typed.service, &event, &extra).unwrap();
             prop_assert_eq!(&ids(named), &asked);
+            let (sifted, head) = (rules.sift(&event, true), Head::read(&event).unwrap());
+            let sifted = rules.matching_sifted(&sifted, &head, &extra).unwrap();
+            prop_assert_eq!(&ids(sifted), &asked);
         }
     }
 

@@ -18,6 +18,8 @@ mod filters;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod panther;
 #[cfg(test)]
 mod rules;
