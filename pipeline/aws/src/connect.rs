@@ -50,6 +50,30 @@ impl Aws {
         let config = aws_sdk_s3::config::Builder::from(&self.config);
         aws_sdk_s3::Client::from_conf(config.force_path_style(self.is_emulator).build())
     }
+
+    /// A client of SQS.
+    #[cfg(feature = "sqs")]
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    /// A client of Step Functions.
+    #[cfg(feature = "sfn")]
+    pub(crate) fn sfn(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::new(&self.config)
+    }
+
+    /// A client of SNS.
+    #[cfg(feature = "sns")]
+    pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
+        aws_sdk_sns::Client::new(&self.config)
+    }
+
+    /// A client of STS.
+    #[cfg(feature = "sts")]
+    pub(crate) fn sts(&self) -> aws_sdk_sts::Client {
+        aws_sdk_sts::Client::new(&self.config)
+    }
 }
 
 fn loader() -> aws_config::ConfigLoader {

@@ -4,15 +4,29 @@
 //! Every error of a call gets its class in one place. A cargo feature for each service keeps
 //! builds small; the program without AWS does not have this crate at all.
 //!
-//! Start at [`fault`], then [`archive`] and [`store`].
+//! Start at [`fault`], then [`archive`], [`store`], [`queue`].
 
 #[cfg(feature = "s3")]
 pub mod archive;
 mod clock;
 mod connect;
 pub mod fault;
+#[cfg(feature = "sts")]
+mod identity;
+#[cfg(feature = "sfn")]
+mod orchestrator;
+#[cfg(feature = "sqs")]
+pub mod queue;
 #[cfg(feature = "dynamodb")]
 pub mod store;
+#[cfg(feature = "sns")]
+mod topic;
 
 pub use clock::SystemClock;
 pub use connect::Aws;
+#[cfg(feature = "sts")]
+pub use identity::{Identity, identity};
+#[cfg(feature = "sfn")]
+pub use orchestrator::StepFunctions;
+#[cfg(feature = "sns")]
+pub use topic::TopicChannel;

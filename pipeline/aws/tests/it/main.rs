@@ -9,5 +9,8 @@
 
 mod archive;
 mod conformance;
+mod orchestrator;
 mod place;
+mod queue;
 mod store;
+mod topic;

@@ -1,0 +1,138 @@
+//! Alerts to an SNS topic.
+//!
+//! People who subscribed by mail get text; queues, functions and web addresses get the message as
+//! JSON. Attributes let a subscription choose by status and severity.
+
+use std::fmt::Write as _;
+
+use aisaws_core::canonical::Digest;
+use aisaws_core::message::Message;
+use aisaws_core::port::{Channel, ChannelError};
+use async_trait::async_trait;
+use aws_sdk_sns::types::MessageAttributeValue;
+use serde_json::json;
+
+use crate::connect::Aws;
+use crate::fault::failed;
+
+/// What a subject may be: less than 100 characters of ASCII without line breaks.
+/// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
+const SUBJECT_CHARS: usize = 99;
+/// What the forms of one message may be together, below the limit of 256 KB.
+const BODY_BYTES: usize = 240 * 1024;
+/// Lines of a message, and letters of a line, that are sent.
+const LINES: usize = 40;
+const LINE_CHARS: usize = 500;
+
+/// Publishes each message to one topic. In a FIFO topic a repeated message is recognised by its id.
+#[derive(Debug, Clone)]
+pub struct TopicChannel {
+    client: aws_sdk_sns::Client,
+    topic: String,
+}
+
+impl TopicChannel {
+    /// A channel to the topic of that ARN.
+    pub fn new(aws: &Aws, topic_arn: &str) -> Self {
+        Self { client: aws.sns(), topic: topic_arn.to_owned() }
+    }
+}
+
+#[async_trait]
+impl Channel for TopicChannel {
+    fn name(&self) -> &'static str {
+        "sns"
+    }
+
+    async fn send(&self, message: &Message) -> Result<(), ChannelError> {
+        let fail = |reason: String| ChannelError { channel: "sns".to_owned(), reason };
+        let body = body(message).map_err(|e| fail(e.to_string()))?;
+        let mut publish = self
+            .client
+            .publish()
+            .topic_arn(&self.topic)
+            .subject(subject(&message.subject))
+            .message_structure("json")
+            .message(body);
+        for (name, value) in [
+            ("id", message.id.clone()),
+            ("incident", message.incident.to_string()),
+            ("status", word(&message.status)),
+            ("severity", word(&message.severity)),
+        ] {
+            let value = MessageAttributeValue::builder().data_type("String").string_value(value);
+            let value = value.build().map_err(|e| fail(e.to_string()))?;
+            publish = publish.message_attributes(name, value);
+        }
+        if self.topic.strip_suffix(".fifo").is_some() {
+            publish = publish
+                .message_group_id(message.incident.to_string())
+                .message_deduplication_id(Digest::of_bytes(message.id.as_bytes()).as_str());
+        }
+        match publish.send().await.map_err(failed("sns:Publish")) {
+            Ok(_) => Ok(()),
+            Err(e) => Err(fail(aisaws_core::fault::chain(&e))),
+        }
+    }
+}
+
+/// A value of ours that serialises as one word.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => "unknown".to_owned(),
+    }
+}
+
+/// The subject as SNS takes it; other letters become question marks.
+fn subject(text: &str) -> String {
+    let allowed = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+    let subject: String = text.trim().chars().map(allowed).take(SUBJECT_CHARS).collect();
+    if subject.is_empty() { "AISAWS".to_owned() } else { subject }
+}
+
+/// Text for people and JSON for programs, in the form in which SNS tells them apart.
+fn body(message: &Message) -> Result<String, serde_json::Error> {
+    let mut sent = message.clone();
+    sent.lines.truncate(LINES);
+    for line in &mut sent.lines {
+        *line = line.chars().take(LINE_CHARS).collect();
+    }
+    let mut text = printable(&sent.subject);
+    for line in &sent.lines {
+        text.push('\n');
+        text.push_str(&printable(line));
+    }
+    // Writing to a text cannot fail.
+    if write!(text, "\n\nincident {}", sent.incident).is_err() {
+        text.truncate(0);
+    }
+    let whole = serde_json::to_string(&sent)?;
+    let body = json!({
+        "default": text, "email": text, "email-json": whole, "sqs": whole, "lambda": whole,
+        "http": whole, "https": whole, "firehose": whole,
+    })
+    .to_string();
+    if body.len() <= BODY_BYTES {
+        return Ok(body);
+    }
+    Ok(json!({ "default": format!("incident {}", sent.incident) }).to_string())
+}
+
+/// Text of events is data: what is no letter must not drive whatever shows it.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_short_printable_ascii() {
+        assert_eq!(subject(" a\nb\u{7f}ü "), "a?b??");
+        assert_eq!(subject(&"x".repeat(500)).len(), 99);
+        assert_eq!(subject("\n"), "AISAWS");
+    }
+}

@@ -1,0 +1,182 @@
+//! Executions are named after their incidents, started once, and answered by token.
+
+use aisaws_aws::StepFunctions;
+use aisaws_core::canonical::Digest;
+use aisaws_core::event::ActorKind;
+use aisaws_core::fault::{Classify as _, Fault};
+use aisaws_core::handoff::{Ballot, Detected, Signals, Vote};
+use aisaws_core::id::{EventId, IncidentId};
+use aisaws_core::port::{Orchestrator as _, StoreError};
+use aisaws_core::resource::ResourceRef;
+use aisaws_core::risk::Severity;
+use aws_sdk_sfn::types::ExecutionStatus;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::place::{aws, name, sdk};
+
+fn detected(incident: &str) -> Detected {
+    Detected {
+        incident: IncidentId::from_cause(&[incident]),
+        resource: ResourceRef {
+            kind: "AWS::S3::Bucket".to_owned(),
+            id: "acme".to_owned(),
+            account: "111122223333".into(),
+            region: "eu-west-1".into(),
+        },
+        event: EventId::new("a"),
+        time: Timestamp::UNIX_EPOCH,
+        rules: vec!["test.rule".into()],
+        controls: Vec::new(),
+        severity: Severity::High,
+        signals: Signals {
+            actor: ActorKind::IamUser,
+            mfa: None,
+            error_code: None,
+            is_unknown_network: None,
+            invoked_by: None,
+            other_rules_by_actor: 0,
+            tags: None,
+            is_sample: false,
+            is_trial: false,
+        },
+    }
+}
+
+/// A machine that asks by a queue and waits, and the queue.
+struct Place {
+    machine: String,
+    queue: String,
+    sfn: aws_sdk_sfn::Client,
+    sqs: aws_sdk_sqs::Client,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let config = sdk().await;
+        let (sfn, sqs) = (aws_sdk_sfn::Client::new(&config), aws_sdk_sqs::Client::new(&config));
+        let queue = sqs.create_queue().queue_name(name("questions")).send().await.unwrap();
+        let queue = queue.queue_url().unwrap().to_owned();
+        let definition = json!({
+            "StartAt": "Ask",
+            "States": { "Ask": {
+                "Type": "Task", "End": true, "TimeoutSeconds": 300,
+                "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+                "Parameters": {
+                    "QueueUrl": queue,
+                    "MessageBody": { "token.$": "$$.Task.Token", "incident.$": "$.incident" },
+                },
+            } },
+        });
+        let made = sfn
+            .create_state_machine()
+            .name(name("respond"))
+            .definition(definition.to_string())
+            .role_arn("arn:aws:iam::111122223333:role/states")
+            .send()
+            .await
+            .unwrap();
+        Self { machine: made.state_machine_arn, queue, sfn, sqs }
+    }
+
+    async fn orchestrator(&self) -> StepFunctions {
+        StepFunctions::new(&aws().await, &self.machine)
+    }
+
+    /// What the machine asked.
+    async fn question(&self) -> (String, String) {
+        for _ in 0..10 {
+            let receive = self.sqs.receive_message().queue_url(&self.queue).wait_time_seconds(2);
+            let got = receive.send().await.unwrap();
+            if let [message] = got.messages() {
+                let body: Value = serde_json::from_str(message.body().unwrap()).unwrap();
+                let text = |name: &str| body[name].as_str().unwrap().to_owned();
+                return (text("token"), text("incident"));
+            }
+        }
+        panic!("nothing was asked");
+    }
+
+    /// The only execution, once it has ended.
+    async fn ended(&self) -> (ExecutionStatus, Option<String>, Option<String>) {
+        for _ in 0..100 {
+            let all = self.sfn.list_executions().state_machine_arn(&self.machine).send();
+            let all = all.await.unwrap();
+            let [execution] = all.executions() else { panic!("{all:?}") };
+            if execution.status != ExecutionStatus::Running {
+                let one = self.sfn.describe_execution().execution_arn(&execution.execution_arn);
+                let one = one.send().await.unwrap();
+                return (one.status, one.output, one.error);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("the execution does not end");
+    }
+}
+
+fn ballot() -> Ballot {
+    Ballot { vote: Vote::Grant, digest: Digest::of_bytes(b"plan") }
+}
+
+#[tokio::test]
+async fn an_incident_is_started_once_and_carries_on_with_the_first_answer() {
+    let place = Place::new().await;
+    let orchestrator = place.orchestrator().await;
+    let detected = detected("a");
+    for _ in 0..3 {
+        orchestrator.start(&detected).await.unwrap();
+    }
+    orchestrator.drive(detected.incident).await.unwrap();
+    assert_eq!(orchestrator.unfinished().await.unwrap(), [detected.incident]);
+    let (token, incident) = place.question().await;
+    assert_eq!(incident, detected.incident.to_string());
+    assert!(orchestrator.beat(&token).await.unwrap());
+    orchestrator.answer(&token, &ballot()).await.unwrap();
+    let (status, output, _) = place.ended().await;
+    assert_eq!(status, ExecutionStatus::Succeeded);
+    let output: Ballot = serde_json::from_str(&output.unwrap()).unwrap();
+    assert_eq!(output, ballot());
+    // Used up: whoever comes with it again is ignored.
+    let other = Ballot { vote: Vote::Deny, ..ballot() };
+    orchestrator.answer(&token, &other).await.unwrap();
+    orchestrator.fail(&token, "Fault.Permanent", "late").await.unwrap();
+    assert!(!orchestrator.beat(&token).await.unwrap());
+    // The name stays taken: a late duplicate starts nothing.
+    orchestrator.start(&detected).await.unwrap();
+    assert_eq!(orchestrator.unfinished().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_failed_task_fails_with_its_error() {
+    let place = Place::new().await;
+    let orchestrator = place.orchestrator().await;
+    orchestrator.start(&detected("b")).await.unwrap();
+    let (token, _) = place.question().await;
+    orchestrator.fail(&token, "Fault.Refused", &"ü".repeat(40_000)).await.unwrap();
+    let (status, _, error) = place.ended().await;
+    assert_eq!((status, error.as_deref()), (ExecutionStatus::Failed, Some("Fault.Refused")));
+}
+
+#[tokio::test]
+async fn a_payload_above_the_limit_is_refused_before_it_is_sent() {
+    let place = Place::new().await;
+    let mut detected = detected("c");
+    detected.controls = vec!["x".repeat(33_000).as_str().into()];
+    let error = place.orchestrator().await.start(&detected).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused { fault: Fault::BadInput, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_machine_that_is_not_there_is_an_error() {
+    let arn = "arn:aws:states:us-east-1:111122223333:stateMachine:nowhere";
+    let orchestrator = StepFunctions::new(&aws().await, arn);
+    let error = orchestrator.start(&detected("d")).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::BadInput, "{error:?}");
+}
+
+#[tokio::test]
+async fn the_caller_is_known() {
+    let identity = aisaws_aws::identity(&aws().await).await.unwrap();
+    assert_eq!(identity.account.as_str(), "111122223333");
+    assert!(identity.arn.starts_with("arn:aws:"), "{identity:?}");
+}

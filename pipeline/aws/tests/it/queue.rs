@@ -1,0 +1,208 @@
+//! Messages are kept hidden while worked on, and leave the queue when they are done with or dead.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use aisaws_aws::queue::{Delivery, Handler, Outcome, Queue, Settings, Tally};
+use async_trait::async_trait;
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use crate::place::{aws, name, sdk};
+
+struct Place {
+    client: aws_sdk_sqs::Client,
+    url: String,
+    dead: String,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let client = aws_sdk_sqs::Client::new(&sdk().await);
+        let url = made(&client, "events").await;
+        let dead = made(&client, "dead").await;
+        Self { client, url, dead }
+    }
+
+    async fn queue(&self, visibility: Duration) -> Queue {
+        let settings = Settings {
+            url: self.url.clone(),
+            dead_letters_url: self.dead.clone(),
+            visibility,
+            wait: Duration::from_secs(1),
+        };
+        Queue::new(&aws().await, settings)
+    }
+
+    async fn send(&self, bodies: &[&str]) {
+        for body in bodies {
+            self.client
+                .send_message()
+                .queue_url(&self.url)
+                .message_body(*body)
+                .send()
+                .await
+                .unwrap();
+        }
+    }
+
+    /// Messages that wait, and those that are hidden.
+    async fn counts(&self) -> (String, String) {
+        let [waiting, hidden] = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let asked = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(QueueAttributeName::All)
+            .send()
+            .await
+            .unwrap();
+        let all = asked.attributes().unwrap();
+        (all[&waiting].clone(), all[&hidden].clone())
+    }
+}
+
+async fn made(client: &aws_sdk_sqs::Client, what: &str) -> String {
+    let made = client.create_queue().queue_name(name(what)).send().await.unwrap();
+    made.queue_url().unwrap().to_owned()
+}
+
+/// Does what the body says; notes what came.
+#[derive(Default)]
+struct Obedient {
+    came: Mutex<Vec<Delivery>>,
+    takes: Duration,
+}
+
+#[async_trait]
+impl Handler for Obedient {
+    async fn handle(&self, batch: &[Delivery]) -> Vec<Outcome> {
+        self.came.lock().unwrap().extend(batch.to_vec());
+        tokio::time::sleep(self.takes).await;
+        let outcome = |delivery: &Delivery| match delivery.body.as_str() {
+            "later" => Outcome::Later,
+            "dead" => Outcome::Dead("line 1 is no\u{0} JSON".to_owned()),
+            _ => Outcome::Done,
+        };
+        batch.iter().map(outcome).collect()
+    }
+}
+
+async fn drained(queue: &Queue, handler: &dyn Handler, messages: u32) -> Tally {
+    let mut total = Tally::default();
+    for _ in 0..50 {
+        let Tally { done, later, dead } = queue.serve_once(handler).await.unwrap();
+        total.done += done;
+        total.later += later;
+        total.dead += dead;
+        if total.done + total.later + total.dead >= messages {
+            break;
+        }
+    }
+    total
+}
+
+#[tokio::test]
+async fn each_message_of_a_batch_has_its_own_end() {
+    let place = Place::new().await;
+    place.send(&["one", "later", "dead", "two"]).await;
+    let handler = Obedient::default();
+    let queue = place.queue(Duration::from_mins(1)).await;
+    let tally = drained(&queue, &handler, 4).await;
+    assert_eq!(tally, Tally { done: 2, later: 1, dead: 1 });
+    // One rests before it is tried again; nothing else is left.
+    assert_eq!(place.counts().await, ("0".to_owned(), "1".to_owned()));
+    let again = drained(&queue, &handler, 1).await;
+    assert_eq!(again, Tally { done: 0, later: 1, dead: 0 });
+    let came = handler.came.lock().unwrap();
+    let last = came.last().unwrap();
+    assert_eq!((last.body.as_str(), last.deliveries), ("later", 2));
+}
+
+#[tokio::test]
+async fn a_dead_letter_has_its_body_its_id_and_the_reason() {
+    let place = Place::new().await;
+    place.send(&["dead"]).await;
+    let handler = Obedient::default();
+    drained(&place.queue(Duration::from_mins(1)).await, &handler, 1).await;
+    let receive = place.client.receive_message().queue_url(&place.dead);
+    let letters = receive.message_attribute_names("All").send().await.unwrap();
+    let [letter] = letters.messages() else { panic!("{letters:?}") };
+    assert_eq!(letter.body(), Some("dead"));
+    let attributes = letter.message_attributes().unwrap();
+    assert_eq!(attributes["reason"].string_value(), Some("line 1 is no\u{fffd} JSON"));
+    let id = handler.came.lock().unwrap()[0].id.clone();
+    assert_eq!(attributes["message_id"].string_value(), Some(id.as_str()));
+}
+
+#[tokio::test]
+async fn a_message_stays_hidden_while_its_handler_works() {
+    let place = Place::new().await;
+    place.send(&["slow"]).await;
+    let slow = Obedient { takes: Duration::from_secs(4), ..Obedient::default() };
+    let (queue, other) =
+        (place.queue(Duration::from_secs(2)).await, place.queue(Duration::from_secs(2)).await);
+    let idle = Obedient::default();
+    let watch = async {
+        // Twice the time for which it was hidden at first.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        for _ in 0..3 {
+            other.serve_once(&idle).await.unwrap();
+        }
+    };
+    let (tally, ()) = tokio::join!(drained(&queue, &slow, 1), watch);
+    assert_eq!(tally, Tally { done: 1, later: 0, dead: 0 });
+    assert!(idle.came.lock().unwrap().is_empty());
+    assert_eq!(place.counts().await, ("0".to_owned(), "0".to_owned()));
+}
+
+/// A handler that is dropped in the middle, as a worker's death does.
+#[tokio::test]
+async fn what_a_dead_worker_had_in_hand_comes_again() {
+    let place = Place::new().await;
+    place.send(&["one"]).await;
+    let stuck = Obedient { takes: Duration::from_mins(10), ..Obedient::default() };
+    let queue = place.queue(Duration::from_secs(1)).await;
+    let died = tokio::time::timeout(Duration::from_millis(1500), queue.serve_once(&stuck)).await;
+    assert!(died.is_err());
+    assert_eq!(stuck.came.lock().unwrap().len(), 1);
+    let handler = Obedient::default();
+    let tally = drained(&queue, &handler, 1).await;
+    assert_eq!(tally, Tally { done: 1, later: 0, dead: 0 });
+}
+
+#[tokio::test]
+async fn serving_ends_when_it_is_told_to() {
+    let place = Place::new().await;
+    place.send(&["one", "two", "three"]).await;
+    let handler = Obedient::default();
+    let queue = place.queue(Duration::from_mins(1)).await;
+    let stop = async {
+        while handler.came.lock().unwrap().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let tally = queue.serve(&handler, stop).await.unwrap();
+    assert_eq!(tally, Tally { done: 3, later: 0, dead: 0 });
+    assert_eq!(place.counts().await, ("0".to_owned(), "0".to_owned()));
+}
+
+#[tokio::test]
+async fn where_the_dead_cannot_be_buried_they_stay() {
+    let mut place = Place::new().await;
+    place.dead = format!("{}-missing", place.dead);
+    place.send(&["dead", "fine"]).await;
+    let queue = place.queue(Duration::from_mins(1)).await;
+    let handler = Obedient::default();
+    let mut failed = 0;
+    for _ in 0..20 {
+        failed += u32::from(queue.serve_once(&handler).await.is_err());
+        if handler.came.lock().unwrap().len() >= 2 {
+            break;
+        }
+    }
+    assert_eq!(failed, 1);
+    assert_eq!(place.counts().await, ("0".to_owned(), "1".to_owned()));
+}
