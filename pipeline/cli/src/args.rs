@@ -45,9 +45,13 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Respond to a scenario that ships with the program, on a simulated account
     Demo,
-    /// Respond to CloudTrail files, folders or standard input (`-`), on a simulated account
+    /// Respond to events in files, folders or standard input (`-`), on a simulated account
+    #[command(
+        after_help = "Sources, told by the shape of a record: CloudTrail (log files, records, Lake and Athena rows), GuardDuty, Security Hub (ASFF, OCSF), AWS Config compliance changes, IAM Access Analyzer, own scans; bare or in EventBridge envelopes."
+    )]
     Respond {
-        /// Log files (`Records[]`), EventBridge envelopes, NDJSON or JSON arrays, plain or gzip
+        /// Files or folders of records, EventBridge envelopes or lists of them (NDJSON, JSON),
+        /// plain or gzip
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
