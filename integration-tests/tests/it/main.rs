@@ -8,6 +8,7 @@
 )]
 
 mod aws_facts;
+mod correlation;
 mod crash;
 mod detect;
 mod edges;

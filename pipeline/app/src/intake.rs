@@ -1,11 +1,15 @@
 //! Taking events in: parse, recognise our own, detect, keep; in groups that commit together.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aisaws_core::event::Event;
 use aisaws_core::id::EventId;
-use aisaws_core::port::{DeadLetter, Detector, Disposition, Events, Recorded, StoreError, Stored};
+use aisaws_core::port::{
+    Clock, DeadLetter, Detector, Disposition, Events, Found, Recorded, StoreError, Stored, Windows,
+};
 use aisaws_core::resource::ResourceRef;
+use aisaws_core::window::Match;
 
 use crate::input::{Input, InputError, Item, dead_letter, read_records};
 use crate::own::OwnRoles;
@@ -31,6 +35,12 @@ impl std::fmt::Debug for Examiner {
     }
 }
 
+/// An event that cannot be examined.
+struct Refused {
+    event: Event,
+    reason: String,
+}
+
 /// Counts of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -44,7 +54,8 @@ pub struct Tally {
     pub dead_letters: u64,
     /// Rules that fired, over all new events.
     pub hits: u64,
-    /// Events of this run that hit a rule, new or not, in order of reading.
+    /// Events of this run that hit a rule or count for a correlation, new or not, in order of
+    /// reading.
     pub hit_events: Vec<EventId>,
 }
 
@@ -65,22 +76,20 @@ pub enum IntakeError {
 
 impl Examiner {
     /// What is kept of an event; an event that cannot be examined becomes a dead letter.
-    fn examine(&self, event: Event) -> Result<Recorded, Box<(Event, String)>> {
+    fn examine(&self, event: Event) -> Result<(Recorded, Vec<Match>), Box<Refused>> {
         if self.own.caused(&event) {
             let touches = (self.touched)(&event);
-            return Ok(Recorded {
-                event,
-                hits: Vec::new(),
-                disposition: Disposition::Own,
-                touches,
-            });
+            let record =
+                Recorded { event, hits: Vec::new(), disposition: Disposition::Own, touches };
+            return Ok((record, Vec::new()));
         }
-        match self.detector.detect(&event) {
-            Ok(hits) => {
+        match self.detector.find(&event) {
+            Ok(Found { hits, matches }) => {
                 let touches = (self.touched)(&event);
-                Ok(Recorded { event, hits, disposition: Disposition::Examined, touches })
+                let disposition = Disposition::Examined;
+                Ok((Recorded { event, hits, disposition, touches }, matches))
             }
-            Err(e) => Err(Box::new((event, e.to_string()))),
+            Err(e) => Err(Box::new(Refused { event, reason: e.to_string() })),
         }
     }
 }
@@ -89,6 +98,8 @@ impl Examiner {
 #[derive(Default)]
 struct Group {
     records: Vec<Recorded>,
+    /// Where the records count for correlations.
+    matches: Vec<Match>,
     letters: Vec<DeadLetter>,
 }
 
@@ -104,7 +115,7 @@ impl Group {
 /// [`IntakeError`]; everything read before an error is kept.
 pub async fn take_in(
     examiner: Arc<Examiner>,
-    events: Arc<dyn Events>,
+    keeper: Keeper,
     inputs: Vec<Input>,
     progress: impl Fn(usize) + Send + 'static,
 ) -> Result<Tally, IntakeError> {
@@ -114,7 +125,7 @@ pub async fn take_in(
     let mut tally = Tally::default();
     let mut failure = None;
     while let Some(group) = groups.recv().await {
-        if let Err(e) = keep(events.as_ref(), group, &mut tally).await {
+        if let Err(e) = keeper.keep(group, &mut tally).await {
             failure = Some(e);
             break;
         }
@@ -139,9 +150,12 @@ fn read_all(
         let mut sink = |item: Item| {
             match item {
                 Item::Event(event, line) => match examiner.examine(*event) {
-                    Ok(record) => group.records.push(record),
+                    Ok((record, matches)) => {
+                        group.records.push(record);
+                        group.matches.extend(matches);
+                    }
                     Err(refused) => {
-                        let (event, reason) = *refused;
+                        let Refused { event, reason } = *refused;
                         group.letters.push(dead_letter(&input.name(), line, reason, &event.raw));
                     }
                 },
@@ -161,30 +175,59 @@ fn read_all(
     Ok(())
 }
 
-async fn keep(events: &dyn Events, group: Group, tally: &mut Tally) -> Result<(), StoreError> {
-    let Group { records, letters } = group;
-    tally.events += records.len() as u64;
-    tally.dead_letters += letters.len() as u64;
-    let facts: Vec<_> =
-        records.iter().map(|r| (r.hits.len() as u64, r.disposition == Disposition::Own)).collect();
-    let hit: Vec<Option<EventId>> =
-        records.iter().map(|r| (!r.hits.is_empty()).then(|| r.event.id.clone())).collect();
-    if !letters.is_empty() {
-        events.bury(letters).await?;
+/// Where what is taken in is kept.
+#[derive(Clone)]
+pub struct Keeper {
+    /// Events.
+    pub events: Arc<dyn Events>,
+    /// Windows of correlations.
+    pub windows: Arc<dyn Windows>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper").finish_non_exhaustive()
     }
-    if records.is_empty() {
-        return Ok(());
-    }
-    let stored = events.append(records).await?;
-    for ((answer, (hits, is_own)), id) in stored.into_iter().zip(facts).zip(hit) {
-        match answer {
-            Stored::New | Stored::Variant => {
-                tally.hits += hits;
-                tally.own += u64::from(is_own);
-            }
-            Stored::Duplicate => tally.duplicates += 1,
+}
+
+impl Keeper {
+    async fn keep(&self, group: Group, tally: &mut Tally) -> Result<(), StoreError> {
+        let Group { records, matches, letters } = group;
+        tally.events += records.len() as u64;
+        tally.dead_letters += letters.len() as u64;
+        let facts: Vec<_> = records
+            .iter()
+            .map(|r| (r.hits.len() as u64, r.disposition == Disposition::Own))
+            .collect();
+        let counting: BTreeSet<&EventId> = matches.iter().map(|found| &found.entry.event).collect();
+        let hit: Vec<Option<EventId>> = records
+            .iter()
+            .map(|r| {
+                let is_hit = !r.hits.is_empty() || counting.contains(&r.event.id);
+                is_hit.then(|| r.event.id.clone())
+            })
+            .collect();
+        if !letters.is_empty() {
+            self.events.bury(letters).await?;
         }
-        tally.hit_events.extend(id);
+        if records.is_empty() {
+            return Ok(());
+        }
+        // First the windows: an event that is stored is never missing from one.
+        self.windows.add(matches, self.clock.now()).await?;
+        let stored = self.events.append(records).await?;
+        for ((answer, (hits, is_own)), id) in stored.into_iter().zip(facts).zip(hit) {
+            match answer {
+                Stored::New | Stored::Variant => {
+                    tally.hits += hits;
+                    tally.own += u64::from(is_own);
+                }
+                Stored::Duplicate => tally.duplicates += 1,
+            }
+            tally.hit_events.extend(id);
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -6,6 +6,7 @@
 pub mod approve;
 pub mod audit;
 pub mod config;
+pub mod correlate;
 pub mod input;
 pub mod intake;
 pub mod network;

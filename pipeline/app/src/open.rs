@@ -108,7 +108,7 @@ fn by_incident(event: &Event, hits: Vec<Hit>) -> BTreeMap<IncidentId, Vec<Hit>> 
                     &seconds.to_string(),
                     &window.to_string(),
                     // A refused call is only logged; it must not stand for those that follow.
-                    if event.has_failed() { "refused" } else { "made" },
+                    if event.has_failed() && !hit.is_correlation { "refused" } else { "made" },
                 ])
             }
             Some(_) | None => match &event.cause {
@@ -170,7 +170,8 @@ async fn signals(
     Ok(Signals {
         actor: event.actor.kind,
         mfa: event.actor.mfa,
-        error_code: event.error_code.clone(),
+        // That many calls were refused is what a correlation may be about.
+        error_code: event.error_code.clone().filter(|_| !hits.iter().any(|h| h.is_correlation)),
         is_unknown_network: networks.is_unknown(event.source_address.as_deref()),
         invoked_by: event.actor.invoked_by.clone(),
         other_rules_by_actor,

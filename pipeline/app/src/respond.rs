@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aisaws_core::handoff::Detected;
-use aisaws_core::id::IncidentId;
+use aisaws_core::id::{EventId, IncidentId};
 use aisaws_core::port::{Ports, StoreError};
+use aisaws_core::window::WindowKey;
 use futures::StreamExt;
 use jiff::Timestamp;
 
 use crate::approve::deliver;
+use crate::correlate::{Settled, settle};
 use crate::input::Input;
-use crate::intake::{Examiner, IntakeError, Tally, take_in};
+use crate::intake::{Examiner, IntakeError, Keeper, Tally, take_in};
 use crate::network::KnownNetworks;
 use crate::open::open_pending;
 
@@ -40,6 +42,10 @@ pub struct Run {
     /// Incidents whose execution could not go on, with the reason; they stay open and are
     /// tried again by the next run.
     pub interrupted: Vec<(IncidentId, String)>,
+    /// Groups of correlations with more matches than are counted.
+    pub full_windows: BTreeSet<WindowKey>,
+    /// Events at which a correlation fired and that could not be read, with the reason.
+    pub unreadable: BTreeMap<EventId, String>,
 }
 
 /// Carries out responses.
@@ -65,8 +71,12 @@ impl Responder {
         inputs: Vec<Input>,
         progress: impl Fn(usize) + Send + 'static,
     ) -> Result<Tally, IntakeError> {
-        let events = Arc::clone(&self.ports.events);
-        take_in(Arc::clone(&self.examiner), events, inputs, progress).await
+        let keeper = Keeper {
+            events: Arc::clone(&self.ports.events),
+            windows: Arc::clone(&self.ports.windows),
+            clock: Arc::clone(&self.ports.clock),
+        };
+        take_in(Arc::clone(&self.examiner), keeper, inputs, progress).await
     }
 
     /// Carries on what an earlier process left, opens incidents for every stored hit, and runs
@@ -77,9 +87,12 @@ impl Responder {
     ///
     /// # Errors
     /// [`RespondError::Store`].
-    pub async fn respond(&self, tally: Tally) -> Result<Run, RespondError> {
+    pub async fn respond(&self, mut tally: Tally) -> Result<Run, RespondError> {
         let ports = &self.ports;
         let left = ports.orchestrator.unfinished().await?;
+        let Settled { hits, events: fired, full, unreadable } = self.settle().await?;
+        tally.hits = tally.hits.saturating_add(hits);
+        tally.hit_events.extend(fired);
         let opened = open_pending(
             ports.incidents.as_ref(),
             ports.account.as_ref(),
@@ -109,7 +122,18 @@ impl Responder {
             interrupted.extend(failure);
         }
         let ids = ports.incidents.of_events(&tally.hit_events).await?;
-        Ok(Run { tally, incidents: ids.into_iter().collect(), interrupted })
+        let incidents = ids.into_iter().collect();
+        Ok(Run { tally, incidents, interrupted, full_windows: full, unreadable })
+    }
+
+    /// Evaluates what changed in the windows of correlations.
+    async fn settle(&self) -> Result<Settled, StoreError> {
+        let ports = &self.ports;
+        let Some(correlator) = self.examiner.detector.correlator() else {
+            return Ok(Settled::default());
+        };
+        let (windows, events) = (ports.windows.as_ref(), ports.events.as_ref());
+        settle(correlator, windows, events, ports.clock.as_ref(), &|_, _| {}).await
     }
 
     /// Incidents to run, by resource and in the order of their events: what an interrupted run

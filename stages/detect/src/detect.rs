@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use aisaws_core::event::{Event, Source, Standing};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::RuleId;
-use aisaws_core::port::{DetectError, Detector};
+use aisaws_core::port::{Correlator, DetectError, Detector, Found};
 use aisaws_core::risk::Severity;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
@@ -16,7 +16,9 @@ use crate::builtin;
 use crate::mapping::Mapping;
 use crate::pointer;
 use crate::response::{Located, Response, Stage};
-use crate::sigma::{Document, Extra, Level, Logs, NotEvaluated, Rule, RuleError, ScanError, parse};
+use crate::sigma::{
+    Correlations, Document, Extra, Level, Logs, NotEvaluated, Rule, RuleError, ScanError, parse,
+};
 
 /// What is reported about the source address in the field `aisaws.source_network`.
 const SOURCE_NETWORK: &str = "source_network";
@@ -27,6 +29,8 @@ pub struct Detect {
     rules: Logs,
     responses: BTreeMap<String, Response>,
     mapping: Mapping,
+    /// Rules that say nothing of their own and are only there to be correlated.
+    silent: BTreeSet<String>,
     known_networks: Vec<IpNet>,
 }
 
@@ -82,26 +86,42 @@ impl Detect {
         let mut errors = Vec::new();
         let mut documents = Vec::new();
         let mut responses = BTreeMap::new();
+        // At first all that have no section of ours.
+        let mut silent = BTreeSet::new();
         for document in files.into_iter().flat_map(|(name, text)| parse(name, text)) {
             match document {
-                Ok(Document::Rule(rule)) => match Response::of(&rule) {
-                    Ok(response) => {
-                        let mut response = response.unwrap_or(Response::FOREIGN);
-                        if foreign.promoted.contains(rule.meta.key()) {
-                            response.stage = Stage::Active;
+                Ok(document) => {
+                    let meta = match &document {
+                        Document::Rule(rule) => Some(&rule.meta),
+                        Document::Correlation(correlation) => Some(&correlation.meta),
+                        Document::Filter(_) => None,
+                    };
+                    match meta.map(|meta| (meta.key().to_owned(), Response::of_meta(meta))) {
+                        Some((_, Err(error))) => {
+                            errors.push(error);
+                            continue;
                         }
-                        responses.insert(rule.meta.key().to_owned(), response);
-                        documents.push(Document::Rule(rule));
+                        Some((key, Ok(response))) => {
+                            if response.is_none() {
+                                silent.insert(key.clone());
+                            }
+                            let mut response = response.unwrap_or(Response::FOREIGN);
+                            if foreign.promoted.contains(&key) {
+                                response.stage = Stage::Active;
+                            }
+                            responses.insert(key, response);
+                        }
+                        None => {}
                     }
-                    Err(error) => errors.push(error),
-                },
-                Ok(other) => documents.push(other),
+                    documents.push(document);
+                }
                 Err(error) => errors.push(error),
             }
         }
         let (rules, duplicates) = Logs::new(documents);
         errors.extend(duplicates);
-        (Self { rules, responses, mapping: foreign.mapping, known_networks }, errors)
+        silent.retain(|key| rules.correlations().silences(key));
+        (Self { rules, responses, mapping: foreign.mapping, silent, known_networks }, errors)
     }
 
     /// Our own rules.
@@ -132,24 +152,33 @@ impl Detect {
     /// # Errors
     /// Where the event's text is no JSON object.
     pub fn examine(&self, event: &Event) -> Result<Examined, ScanError> {
-        let mut examined = Examined::default();
+        self.place(&self.fired(event)?, event)
+    }
+
+    /// The rules of the event's log that match it.
+    fn fired(&self, event: &Event) -> Result<Vec<&Rule>, ScanError> {
         let Some(rules) = self.rules.of(event.source).filter(|_| !event.stands(Standing::Closed))
         else {
-            return Ok(examined);
+            return Ok(Vec::new());
         };
         let extra = self.extra(event);
-        let fired = match event.source {
+        match event.source {
             Source::CloudTrail => {
-                rules.matching_named(&event.name, &event.service, &event.raw, &extra)?
+                rules.matching_named(&event.name, &event.service, &event.raw, &extra)
             }
             // Findings have no `eventName` to file rules under, and are few.
             Source::GuardDuty
             | Source::Config
             | Source::SecurityHub
             | Source::AccessAnalyzer
-            | Source::Posture => rules.matching(&event.raw, &extra)?,
-        };
-        for rule in fired {
+            | Source::Posture => rules.matching(&event.raw, &extra),
+        }
+    }
+
+    /// What the rules that fired are about; silent ones are about nothing.
+    fn place(&self, fired: &[&Rule], event: &Event) -> Result<Examined, ScanError> {
+        let mut examined = Examined::default();
+        for rule in fired.iter().filter(|rule| !self.silent.contains(rule.meta.key())) {
             let Some(response) = self.responses.get(rule.meta.key()) else { continue };
             let Located { resources, controls } = response.located(event, &self.mapping)?;
             if resources.is_empty() {
@@ -201,6 +230,26 @@ impl Detect {
         rule.response.placed(event, &self.mapping)
     }
 
+    /// The correlations over the rules.
+    pub fn correlations(&self) -> &Correlations {
+        self.rules.correlations()
+    }
+
+    /// What hits of the rule or correlation of that key are about.
+    pub(crate) fn response(&self, key: &str) -> Option<&Response> {
+        self.responses.get(key)
+    }
+
+    /// Whether it is only there to be correlated.
+    pub(crate) fn is_silent(&self, key: &str) -> bool {
+        self.silent.contains(key)
+    }
+
+    /// What events are about whose rules do not say.
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
     /// A hit that names the account, with no control to ask: it is recorded and scored, so that
     /// a rule that fired is never lost.
     fn account_hit(&self, id: &RuleId, event: &Event) -> Option<Hit> {
@@ -224,18 +273,34 @@ impl Detect {
 
 impl Detector for Detect {
     fn detect(&self, event: &Event) -> Result<Vec<Hit>, DetectError> {
-        let examined = self.examine(event).map_err(|error| DetectError {
-            event: event.id.as_str().to_owned(),
-            reason: aisaws_core::fault::chain(&error),
-        })?;
+        self.find(event).map(|found| found.hits)
+    }
+
+    fn find(&self, event: &Event) -> Result<Found, DetectError> {
+        let fired = self.fired(event).map_err(|error| unreadable(event, &error))?;
+        if fired.is_empty() {
+            return Ok(Found::default());
+        }
+        let examined = self.place(&fired, event).map_err(|error| unreadable(event, &error))?;
         let mut hits = examined.hits;
         hits.extend(examined.unplaced.iter().filter_map(|id| self.account_hit(id, event)));
-        Ok(hits)
+        let keys = fired.iter().map(|rule| rule.meta.key());
+        let matches = self.correlations().matches(keys, event);
+        Ok(Found { hits, matches: matches.map_err(|error| unreadable(event, &error))? })
+    }
+
+    fn correlator(&self) -> Option<&dyn Correlator> {
+        let has_any = !self.correlations().list().is_empty();
+        has_any.then_some(self as &dyn Correlator)
     }
 }
 
+pub(crate) fn unreadable(event: &Event, error: &ScanError) -> DetectError {
+    DetectError { event: event.id.as_str().to_owned(), reason: aisaws_core::fault::chain(error) }
+}
+
 /// A rule that does not say counts as medium. Of a finding, its own severity counts if graver.
-fn severity(level: Option<Level>, event: &Event) -> Severity {
+pub(crate) fn severity(level: Option<Level>, event: &Event) -> Severity {
     let of_rule = match level {
         Some(Level::Informational) => Severity::Informational,
         Some(Level::Low) => Severity::Low,
@@ -247,6 +312,6 @@ fn severity(level: Option<Level>, event: &Event) -> Severity {
     of_finding.map_or(of_rule, |severity| severity.max(of_rule))
 }
 
-fn techniques(tags: &[String]) -> Vec<String> {
+pub(crate) fn techniques(tags: &[String]) -> Vec<String> {
     tags.iter().filter_map(|tag| attack::technique(tag)).collect()
 }

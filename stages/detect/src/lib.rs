@@ -12,6 +12,7 @@
 pub mod attack;
 pub mod builtin;
 pub mod cases;
+mod correlate;
 mod detect;
 mod lines;
 pub mod lint;

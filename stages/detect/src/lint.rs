@@ -58,11 +58,12 @@ pub fn lint(name: &str, text: &str) -> Vec<Remark> {
     for document in parse(name, text) {
         match document {
             Ok(Document::Rule(rule)) => lint_rule(&rule, &mut remarks),
-            Ok(Document::Correlation(c)) => remarks.warn(
-                c.place,
-                "correlation rules are read but not evaluated by this stage",
-                "keep it for another stage, or write a rule over one event",
-            ),
+            // References may lead to other files: they are resolved where all rules are read.
+            Ok(Document::Correlation(correlation)) => {
+                if let Err(error) = Response::of_meta(&correlation.meta) {
+                    remarks.refuse(&error);
+                }
+            }
             Ok(Document::Filter(filter)) => {
                 for name in filter.unused_selections() {
                     let place = remarks.line_of(&filter.place, &format!("{name}:"));
@@ -293,6 +294,7 @@ fn next(problem: &Problem) -> String {
         Problem::UnknownRule(_) => "mind its spelling, or give the file of that rule too",
         Problem::OtherLogsource(_) => "give both the same `logsource`",
         Problem::Section(..) => "see `aisaws rule show` of a built-in rule for its form",
+        Problem::Circle(_) => "let it refer to rules, or to correlations that do not need it",
         Problem::DuplicateId { .. } => "give one of them an id of its own",
     }
     .to_owned()

@@ -38,7 +38,7 @@ use serde::Deserialize;
 
 use crate::mapping::Mapping;
 use crate::pointer::{self, Pointer, Written};
-use crate::sigma::{Problem, Rule, RuleError, ScanError};
+use crate::sigma::{Meta, Problem, Rule, RuleError, ScanError};
 
 /// Name of the section.
 pub const SECTION: &str = "aisaws";
@@ -109,7 +109,15 @@ impl Response {
     /// # Errors
     /// Where the section does not have the documented form; names file and line.
     pub fn of(rule: &Rule) -> Result<Option<Self>, RuleError> {
-        let Some(custom) = rule.meta.custom.get(SECTION) else {
+        Self::of_meta(&rule.meta)
+    }
+
+    /// The same of whatever says it: a correlation is about something as a rule is.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn of_meta(meta: &Meta) -> Result<Option<Self>, RuleError> {
+        let Some(custom) = meta.custom.get(SECTION) else {
             return Ok(None);
         };
         let error = |problem| RuleError { place: custom.place.clone(), problem };

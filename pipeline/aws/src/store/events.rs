@@ -6,7 +6,7 @@ use aisaws_core::canonical::Digest;
 use aisaws_core::event::Event;
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{EventId, RuleId};
-use aisaws_core::port::{DeadLetter, EventFilter, Events, Recorded, StoreError, Stored};
+use aisaws_core::port::{DeadLetter, Derived, EventFilter, Events, Recorded, StoreError, Stored};
 use aisaws_core::resource::ResourceRef;
 use async_trait::async_trait;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -28,7 +28,7 @@ impl Events for Store {
         intake::append(self, records).await.map_err(doing("keep events"))
     }
 
-    async fn derive(&self, hits: Vec<Hit>) -> Result<BTreeSet<EventId>, StoreError> {
+    async fn derive(&self, hits: Vec<Hit>) -> Result<Derived, StoreError> {
         intake::derive(self, hits).await.map_err(doing("keep hits of correlations"))
     }
 

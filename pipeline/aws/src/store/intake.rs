@@ -9,7 +9,7 @@ use aisaws_core::canonical::{self, Digest};
 use aisaws_core::event::Event;
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{EventId, RuleId};
-use aisaws_core::port::{Disposition, Recorded, Stored};
+use aisaws_core::port::{Derived, Disposition, Recorded, Stored};
 use aisaws_core::source::cloudtrail;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::Value;
@@ -267,28 +267,41 @@ fn hit_key(hit: &Hit) -> Key {
 }
 
 /// Keeps hits at events that are stored; see [`aisaws_core::port::Events::derive`].
-pub(super) async fn derive(store: &Store, hits: Vec<Hit>) -> Result<BTreeSet<EventId>, Trouble> {
+pub(super) async fn derive(store: &Store, hits: Vec<Hit>) -> Result<Derived, Trouble> {
     let mut by_event: BTreeMap<EventId, Vec<Hit>> = BTreeMap::new();
     for hit in hits {
         by_event.entry(hit.event.clone()).or_default().push(hit);
     }
-    let missing: Vec<Option<EventId>> = futures::stream::iter(by_event)
+    let kept: Vec<(EventId, Option<u64>)> = futures::stream::iter(by_event)
         .map(|(event, hits)| async move {
-            let is_there = derive_one(store, &event, &hits).await?;
-            Ok::<_, Trouble>((!is_there).then_some(event))
+            let new = derive_one(store, &event, &hits).await?;
+            Ok::<_, Trouble>((event, new))
         })
         .buffer_unordered(CONCURRENT)
         .try_collect()
         .await?;
-    Ok(missing.into_iter().flatten().collect())
+    let mut derived = Derived::default();
+    for (event, new) in kept {
+        match new {
+            None => _ = derived.missing.insert(event),
+            Some(0) => {}
+            Some(new) => {
+                derived.hits = derived.hits.saturating_add(new);
+                derived.events.insert(event);
+            }
+        }
+    }
+    Ok(derived)
 }
 
-/// Keeps hits at one event, each with its pending mark; says whether the event is there.
-async fn derive_one(store: &Store, event: &EventId, hits: &[Hit]) -> Result<bool, Trouble> {
+/// Keeps hits at one event, each with its pending mark; says how many are new, where the event
+/// is there.
+async fn derive_one(store: &Store, event: &EventId, hits: &[Hit]) -> Result<Option<u64>, Trouble> {
     let key = Place::first(event, jiff::Timestamp::UNIX_EPOCH).key();
-    let Some(content) = store.get(&key).await? else { return Ok(false) };
+    let Some(content) = store.get(&key).await? else { return Ok(None) };
     let row = Row(&content);
     let place = Place::first(event, row.parsed(TIME, str::parse)?);
+    let mut new = 0_u64;
     for hit in hits {
         let mut items = hit_items(store, &place, row.get(PRINCIPAL), hit).await?.into_iter();
         let mut writes = Vec::new();
@@ -303,10 +316,11 @@ async fn derive_one(store: &Store, event: &EventId, hits: &[Hit]) -> Result<bool
         }
         // Refused: the hit was there before, and stays as it is.
         match store.transact(writes).await? {
-            Transacted::Done | Transacted::Refused => {}
+            Transacted::Done => new = new.saturating_add(1),
+            Transacted::Refused => {}
         }
     }
-    Ok(true)
+    Ok(Some(new))
 }
 
 /// The rule that an item of a principal names.

@@ -53,6 +53,16 @@ pub(crate) async fn respond(
             data(reason)
         ));
     }
+    for window in &run.full_windows {
+        note(&format!(
+            "correlation `{}` has more matches for {} than are counted; what it found stands",
+            window.correlation,
+            data(&window.group)
+        ));
+    }
+    for (event, reason) in &run.unreadable {
+        note(&format!("event {event} could not be examined for a correlation: {}", data(reason)));
+    }
     Ok(report::run(embedded.ports().incidents.as_ref(), &run).await?)
 }
 

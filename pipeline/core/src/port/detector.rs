@@ -5,7 +5,7 @@ use crate::fault::{Classify, Fault};
 use crate::hit::Hit;
 use crate::id::EventId;
 use crate::window::{Entry, Match, WindowKey};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Why an event could not be examined.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,9 @@ pub trait Correlator: Send + Sync {
     /// Events at which the correlation fires because of what is in the bucket, in order of
     /// time. `entries` are those within [`Self::reach`], sorted.
     fn firings(&self, key: &WindowKey, bucket: i64, entries: &[Entry]) -> Vec<EventId>;
+
+    /// The longest span that any correlation looks over.
+    fn longest_span(&self) -> SignedDuration;
 
     /// What follows from the correlation's firing at that event: its hits, and where it counts
     /// for correlations of correlations.

@@ -46,6 +46,17 @@ pub enum Stored {
     Variant,
 }
 
+/// What became of hits that correlations found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Derived {
+    /// Hits that are new.
+    pub hits: u64,
+    /// Events that have a new hit.
+    pub events: BTreeSet<EventId>,
+    /// Events that are not stored; their hits are not kept.
+    pub missing: BTreeSet<EventId>,
+}
+
 /// Something that could not be read as an event, kept with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
@@ -83,8 +94,8 @@ pub trait Events: Send + Sync {
     async fn append(&self, records: Vec<Recorded>) -> Result<Vec<Stored>, StoreError>;
     /// Keeps hits that correlations found at events that are stored; what is new becomes pending,
     /// what was there changes nothing. Each hit is kept whole or not at all; after an error the same
-    /// call keeps the others. Names the events that are not stored, whose hits are not kept.
-    async fn derive(&self, hits: Vec<Hit>) -> Result<BTreeSet<EventId>, StoreError>;
+    /// call keeps the others.
+    async fn derive(&self, hits: Vec<Hit>) -> Result<Derived, StoreError>;
     /// Keeps dead letters; the same letter (origin, line, content) is kept once.
     async fn bury(&self, letters: Vec<DeadLetter>) -> Result<(), StoreError>;
     /// The event of that id.

@@ -18,7 +18,7 @@ pub use approvals::{Approvals, Cast, Question, Standing};
 pub use channel::{Channel, ChannelError};
 pub use clock::Clock;
 pub use detector::{Correlator, DetectError, Detector, Found};
-pub use events::{DeadLetter, Disposition, EventFilter, Events, Recorded, Stored};
+pub use events::{DeadLetter, Derived, Disposition, EventFilter, Events, Recorded, Stored};
 pub use incidents::{Incidents, Opened, Pending};
 pub use orchestrator::Orchestrator;
 pub use ports::Ports;

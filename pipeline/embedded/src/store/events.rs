@@ -1,12 +1,10 @@
 //! Port `Events`.
 
-use std::collections::BTreeSet;
-
 use aisaws_core::canonical::Digest;
 use aisaws_core::event::Event;
 use aisaws_core::hit::Hit;
 use aisaws_core::id::EventId;
-use aisaws_core::port::{DeadLetter, EventFilter, Events, Recorded, StoreError, Stored};
+use aisaws_core::port::{DeadLetter, Derived, EventFilter, Events, Recorded, StoreError, Stored};
 use aisaws_core::resource::ResourceRef;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -26,9 +24,9 @@ impl Events for Store {
         self.write("keep events", move |tx| intake::append(tx, &records)).await
     }
 
-    async fn derive(&self, hits: Vec<Hit>) -> Result<BTreeSet<EventId>, StoreError> {
+    async fn derive(&self, hits: Vec<Hit>) -> Result<Derived, StoreError> {
         if hits.is_empty() {
-            return Ok(BTreeSet::new());
+            return Ok(Derived::default());
         }
         self.write("keep hits of correlations", move |tx| intake::derive(tx, &hits)).await
     }

@@ -3,13 +3,10 @@
 //! Most events have neither hits nor touches and are one row. An event whose id is there is
 //! compared as text first, since a second delivery is nearly always the same bytes.
 
-use std::collections::BTreeSet;
-
 use aisaws_core::canonical::{self, Digest};
 use aisaws_core::event::Event;
 use aisaws_core::hit::Hit;
-use aisaws_core::id::EventId;
-use aisaws_core::port::{Disposition, Recorded, Stored};
+use aisaws_core::port::{Derived, Disposition, Recorded, Stored};
 use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 
@@ -170,10 +167,7 @@ impl Statements<'_> {
 }
 
 /// Keeps hits at events that are stored; see [`aisaws_core::port::Events::derive`].
-pub(super) fn derive(
-    tx: &Transaction<'_>,
-    hits: &[Hit],
-) -> Result<BTreeSet<EventId>, rusqlite::Error> {
+pub(super) fn derive(tx: &Transaction<'_>, hits: &[Hit]) -> Result<Derived, rusqlite::Error> {
     let mut event = tx.prepare_cached(
         "select seq, time, principal from event where fold = ?1 and variant = '' and id = ?2",
     )?;
@@ -181,7 +175,7 @@ pub(super) fn derive(
     let mut pending = tx.prepare_cached(
         "insert into pending (time, id, seq) values (?1, ?2, ?3) on conflict do nothing",
     )?;
-    let mut missing = BTreeSet::new();
+    let mut derived = Derived::default();
     for hit in hits {
         let id = hit.event.as_str();
         let found = event
@@ -190,7 +184,7 @@ pub(super) fn derive(
             })
             .optional()?;
         let Some((seq, time, principal)) = found else {
-            missing.insert(hit.event.clone());
+            derived.missing.insert(hit.event.clone());
             continue;
         };
         let is_new = insert.execute(params![
@@ -202,11 +196,15 @@ pub(super) fn derive(
             principal,
             to_json(hit)?,
         ])? == 1;
+        if is_new {
+            derived.hits += 1;
+            derived.events.insert(hit.event.clone());
+        }
         if is_new && hit.suppressed_by.is_none() {
             pending.execute(params![time, id, seq])?;
         }
     }
-    Ok(missing)
+    Ok(derived)
 }
 
 fn canonical_or_as_is(raw: &str) -> String {

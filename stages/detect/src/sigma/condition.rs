@@ -11,7 +11,10 @@ const MAX_DEPTH: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConditionError {
     /// `| count() > 5`, `| near` or a `timeframe`: Sigma 1; now a correlation rule.
-    #[error("aggregation (`|` or `timeframe`) is of Sigma 1; write a correlation rule instead")]
+    #[error(
+        "aggregation (`| count()`, `| near`, `timeframe`) is of Sigma 1; write a document with a section \
+         `correlation` (`event_count`, `value_count`, `temporal`) that refers to this rule"
+    )]
     Aggregation,
     /// A name that is no search identifier of this rule.
     #[error("`{0}` is not a search identifier of this rule")]

@@ -136,6 +136,9 @@ pub enum Problem {
         "rule `{0}` is not known; give the id or the name of a rule that is read with this one"
     )]
     UnknownRule(String),
+    /// A correlation that refers to itself, by way of others or not.
+    #[error("correlation `{0}` refers to itself, or to one that cannot be used")]
+    Circle(String),
     /// A filter names a rule of another log.
     #[error("the filter is for another log source than rule `{0}`")]
     OtherLogsource(String),

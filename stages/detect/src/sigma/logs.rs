@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aisaws_core::event::Source;
 
 use super::assemble::{Assembled, assemble};
+use super::correlations::Correlations;
 use super::document::{Document, Logsource, Rule};
 use super::error::RuleError;
 use super::ruleset::{NotEvaluated, RuleSet, Why};
@@ -13,6 +14,7 @@ use super::ruleset::{NotEvaluated, RuleSet, Why};
 #[derive(Debug)]
 pub struct Logs {
     sets: BTreeMap<Source, RuleSet>,
+    correlations: Correlations,
     not_evaluated: Vec<NotEvaluated>,
 }
 
@@ -22,6 +24,7 @@ impl Logs {
     /// is an error.
     pub fn new(documents: impl IntoIterator<Item = Document>) -> (Self, Vec<RuleError>) {
         let Assembled { rules, correlations, mut errors } = assemble(documents);
+        let correlations = Correlations::resolve(correlations, &rules, &mut errors);
         let mut not_evaluated = Vec::new();
         let mut by_source: BTreeMap<Source, Vec<Document>> =
             Source::ALL.into_iter().map(|source| (source, Vec::new())).collect();
@@ -37,17 +40,13 @@ impl Logs {
                 documents.push(Document::Rule(rule.clone()));
             }
         }
-        let correlations = correlations.into_iter();
-        not_evaluated.extend(
-            correlations.map(|c| NotEvaluated::new(c.meta, c.place, Why::Correlation(c.kind))),
-        );
         let mut sets = BTreeMap::new();
         for (source, documents) in by_source {
             let (set, more) = RuleSet::new(documents);
             errors.extend(more);
             sets.insert(source, set);
         }
-        (Self { sets, not_evaluated }, errors)
+        (Self { sets, correlations, not_evaluated }, errors)
     }
 
     /// The rules for that log; `None` never comes, every log has a set.
@@ -63,6 +62,11 @@ impl Logs {
             .flat_map(|set| set.rules().map(|rule| (rule.meta.key(), rule)))
             .collect();
         by_key.into_values()
+    }
+
+    /// The correlations over rules of whatever log.
+    pub fn correlations(&self) -> &Correlations {
+        &self.correlations
     }
 
     /// What was understood and is not evaluated here.

@@ -233,14 +233,6 @@ fn lint_remarks_on_what_is_missing_and_what_is_broken() {
 #[test]
 fn what_is_understood_and_not_evaluated_is_told() {
     let text = r"
-title: Many
-correlation:
-  type: event_count
-  rules: [test.something]
-  group-by: [userIdentity.arn]
-  timespan: 5m
-  condition: { gte: 3 }
----
 title: Windows
 logsource: { product: windows, service: security }
 detection: { s: { EventID: 1 }, condition: s }
@@ -259,10 +251,10 @@ detection: { s: { EventID: 1 }, condition: s }
             (kind, n.place.line.unwrap())
         })
         .collect();
-    assert_eq!(whys, [("logsource", 10), ("correlation", 3)]);
+    assert_eq!(whys, [("logsource", 2)]);
     assert_eq!(
         rules.not_evaluated()[0].to_string(),
-        "f.yml:10: `Windows` is for a log that is not read here"
+        "f.yml:2: `Windows` is for a log that is not read here"
     );
     for source in Source::ALL {
         let rules = rules.of(source).unwrap();

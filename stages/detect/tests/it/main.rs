@@ -10,6 +10,8 @@ mod conformance;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod correlations;
+#[cfg(test)]
 mod data;
 #[cfg(test)]
 mod detect;

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::conformance::claim::{Outcome, equal, holds};
 use crate::conformance::scene::{HOSTILE, Scene, hit, plain};
 use crate::conformance::together::together;
-use crate::port::{Disposition, Events, Recorded, Stored};
+use crate::port::{Derived, Disposition, Events, Recorded, Stored};
 use crate::source::cloudtrail;
 
 /// What was appended is read with every field as it was.
@@ -223,9 +223,10 @@ pub async fn hits_of_correlations_are_kept_with_stored_events(
     one.append(vec![plain(here.clone())]).await?;
     let bucket = scene.bucket("b");
     let hits = vec![hit(&here, "correlation", &bucket), hit(&absent, "correlation", &bucket)];
-    for handle in [one, other] {
-        let missing = handle.derive(hits.clone()).await?;
-        equal("missing", &missing, &[absent.id.clone()].into())?;
-    }
-    equal("nothing to derive", &one.derive(Vec::new()).await?, &[].into())
+    let missing = [absent.id.clone()].into();
+    let expected = Derived { hits: 1, events: [here.id.clone()].into(), missing };
+    equal("first", &one.derive(hits.clone()).await?, &expected)?;
+    let expected = Derived { missing: expected.missing, ..Derived::default() };
+    equal("again", &other.derive(hits).await?, &expected)?;
+    equal("nothing to derive", &one.derive(Vec::new()).await?, &Derived::default())
 }
