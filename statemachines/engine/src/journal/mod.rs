@@ -2,8 +2,6 @@
 
 mod memory;
 #[cfg(feature = "sqlite")]
-mod seal;
-#[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::any::Any;

@@ -1,16 +1,22 @@
 //! Executions in a SQLite file, in tables that can stand beside the host's own.
 
+mod history;
+mod rows;
+mod seal;
+mod verify;
+
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
 
 use aisaws_sqlite::{Db, DbError};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 
-use super::seal::{open, seal};
-use super::{Commit, Created, Journal, JournalError, NewExecution, Stored, StoredFrame};
+use super::{Commit, Created, Journal, JournalError, NewExecution, Stored};
+use history::{Pack, packed, unpacked};
+use rows::{HeadRow, read_execution, seal_phase};
+use seal::seal;
 
 /// The tables, to be laid by `Db::open` (idempotent).
 pub const SCHEMA: &str = "
@@ -41,11 +47,12 @@ create table if not exists machine_frame (
     primary key (execution, id)
 ) strict, without rowid;
 create index if not exists machine_timer on machine_frame (wake_ms) where wake_ms is not null;
-create table if not exists machine_event (
+create table if not exists machine_history (
     execution integer not null references machine_execution (id),
-    id integer not null,
-    event text not null,
-    primary key (execution, id)
+    first integer not null,
+    last integer not null,
+    events text not null,
+    primary key (execution, first)
 ) strict, without rowid;
 create table if not exists machine_task (
     key text primary key,
@@ -102,69 +109,13 @@ fn unsigned(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
 
-/// The columns of an execution that its sealed head vouches for.
-struct HeadRow<'r> {
-    name: &'r str,
-    digest: &'r str,
-    status: &'r str,
-    is_runnable: bool,
-    revision: i64,
-    deadline_ms: Option<i64>,
-}
-
-impl HeadRow<'_> {
-    fn context<R>(&self, with: impl FnOnce(&[&dyn std::fmt::Display]) -> R) -> R {
-        let deadline = Deadline(self.deadline_ms);
-        with(&[
-            &self.name,
-            &self.digest,
-            &self.status,
-            &self.is_runnable,
-            &self.revision,
-            &deadline,
-        ])
-    }
-
-    fn seal(&self, head: String) -> String {
-        self.context(|context| seal(context, head))
-    }
-
-    fn open(&self, head: String) -> Option<String> {
-        self.context(|context| open(context, head))
-    }
-}
-
-/// A time or none, as text.
-struct Deadline(Option<i64>);
-
-impl fmt::Display for Deadline {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(at) => write!(f, "{at}"),
-            None => f.write_str("none"),
-        }
-    }
-}
-
-fn seal_phase(name: &str, frame: i64, wake_ms: Option<i64>, phase: String) -> String {
-    seal(&[&name, &frame, &Deadline(wake_ms)], phase)
-}
-
 /// Whether the step was applied; false where the revision was another.
 fn apply(
     tx: &Transaction<'_>,
     (name, execution, digest): (&str, i64, &str),
-    step: PreparedStep,
+    mut step: PreparedStep,
 ) -> Result<bool, rusqlite::Error> {
-    let head = HeadRow {
-        name,
-        digest,
-        status: step.status,
-        is_runnable: step.is_runnable,
-        revision: signed(step.expected_revision) + 1,
-        deadline_ms: step.deadline_ms,
-    };
-    let head = head.seal(step.head);
+    let head = step.sealed_head(name, digest);
     let changed = tx
         .prepare_cached(
             "update machine_execution set revision = revision + 1, status = ?3, is_runnable = ?4, deadline_ms = ?5, head = ?6
@@ -174,9 +125,21 @@ fn apply(
     if changed == 0 {
         return Ok(false);
     }
-    for (id, event) in step.events {
-        tx.prepare_cached("insert into machine_event (execution, id, event) values (?1, ?2, ?3)")?
-            .execute(params![execution, signed(id), seal(&[&name, &id], event)])?;
+    write_parts(tx, (name, execution), step)?;
+    Ok(true)
+}
+
+/// What a step writes beside the execution's own row.
+fn write_parts(
+    tx: &Transaction<'_>,
+    (name, execution): (&str, i64),
+    step: PreparedStep,
+) -> Result<(), rusqlite::Error> {
+    for pack in step.events {
+        tx.prepare_cached(
+            "insert into machine_history (execution, first, last, events) values (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![execution, pack.first, pack.last, pack.events])?;
     }
     for frame in step.frames {
         let id = signed(frame.id);
@@ -213,7 +176,7 @@ fn apply(
             (effect.0)(tx)?;
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// A [`Commit`] whose events are text, so that the writer thread has less to do.
@@ -224,13 +187,27 @@ struct PreparedStep {
     deadline_ms: Option<i64>,
     head: String,
     frames: Vec<super::FrameChange>,
-    events: Vec<(u64, String)>,
+    events: Vec<Pack>,
     scheduled: Vec<(String, String)>,
     settled: Vec<String>,
     effects: Vec<Box<dyn Any + Send>>,
 }
 
 impl PreparedStep {
+    /// The head as it is stored after this step.
+    fn sealed_head(&mut self, name: &str, digest: &str) -> String {
+        let head = std::mem::take(&mut self.head);
+        let row = HeadRow {
+            name,
+            digest,
+            status: self.status,
+            is_runnable: self.is_runnable,
+            revision: signed(self.expected_revision) + 1,
+            deadline_ms: self.deadline_ms,
+        };
+        row.seal(head)
+    }
+
     fn new(step: Commit) -> (String, Self) {
         let prepared = Self {
             expected_revision: step.expected_revision,
@@ -239,7 +216,7 @@ impl PreparedStep {
             deadline_ms: step.deadline_ms,
             head: step.head,
             frames: step.frames,
-            events: step.events.iter().map(|e| (e.id, e.to_json().to_string())).collect(),
+            events: packed(&step.execution, &step.events),
             scheduled: step.scheduled,
             settled: step.settled,
             effects: step.effects,
@@ -262,183 +239,10 @@ fn names(
     rows.collect()
 }
 
-/// An execution as its rows have it, nothing believed yet.
-struct Rows {
-    definition: String,
-    digest: String,
-    status: String,
-    is_runnable: bool,
-    revision: i64,
-    deadline_ms: Option<i64>,
-    head: String,
-    input: String,
-    frames: Vec<FrameRow>,
-}
-
-struct FrameRow {
-    id: i64,
-    body: String,
-    phase: String,
-    wake_ms: Option<i64>,
-}
-
-fn read_execution(c: &Connection, name: &str) -> Result<Option<Rows>, rusqlite::Error> {
-    let sql = "select e.id, d.definition, e.digest, e.status, e.is_runnable, e.revision, e.deadline_ms, e.head, e.input
-               from machine_execution e join machine_definition d using (digest) where e.name = ?1";
-    let row = c
-        .prepare_cached(sql)?
-        .query_row([name], |row| {
-            let rows = Rows {
-                definition: row.get(1)?,
-                digest: row.get(2)?,
-                status: row.get(3)?,
-                is_runnable: row.get(4)?,
-                revision: row.get(5)?,
-                deadline_ms: row.get(6)?,
-                head: row.get(7)?,
-                input: row.get(8)?,
-                frames: Vec::new(),
-            };
-            Ok((row.get::<_, i64>(0)?, rows))
-        })
-        .optional()?;
-    let Some((id, mut rows)) = row else { return Ok(None) };
-    let mut statement = c.prepare_cached(
-        "select id, body, phase, wake_ms from machine_frame where execution = ?1 order by id",
-    )?;
-    let frames = statement.query_map([id], |row| {
-        Ok(FrameRow {
-            id: row.get(0)?,
-            body: row.get(1)?,
-            phase: row.get(2)?,
-            wake_ms: row.get(3)?,
-        })
-    })?;
-    rows.frames = frames.collect::<Result<_, _>>()?;
-    Ok(Some(rows))
-}
-
-impl Rows {
-    /// What the rows say, where they say what was written.
-    fn open(self, name: &str) -> Result<Stored, JournalError> {
-        let damaged = |what| JournalError::Damaged { name: name.to_owned(), what };
-        let head = HeadRow {
-            name,
-            digest: &self.digest,
-            status: &self.status,
-            is_runnable: self.is_runnable,
-            revision: self.revision,
-            deadline_ms: self.deadline_ms,
-        };
-        let head = head.open(self.head).ok_or_else(|| damaged("its record"))?;
-        let input = open(&[&name], self.input).ok_or_else(|| damaged("its input"))?;
-        let mut input: serde_json::Map<String, Value> = serde_json::from_str(&input)
-            .map_err(|source| JournalError::Corrupt { name: name.to_owned(), source })?;
-        let input = input.remove("input").ok_or_else(|| damaged("its input"))?;
-        let mut frames = Vec::with_capacity(self.frames.len());
-        for row in self.frames {
-            let body = open(&[&name, &row.id], row.body);
-            let phase = open(&[&name, &row.id, &Deadline(row.wake_ms)], row.phase);
-            let (Some(body), Some(phase)) = (body, phase) else {
-                return Err(damaged("one of its frames"));
-            };
-            frames.push(StoredFrame { id: unsigned(row.id), body, phase });
-        }
-        Ok(Stored {
-            definition: self.definition.into(),
-            digest: self.digest.into(),
-            revision: unsigned(self.revision),
-            head,
-            input: Arc::new(input),
-            frames,
-        })
-    }
-}
-
-fn open_event(name: &str, id: i64, sealed: String) -> Result<Value, JournalError> {
-    let text = open(&[&name, &id], sealed).ok_or_else(|| JournalError::Damaged {
-        name: name.to_owned(),
-        what: "an event of its history",
-    })?;
-    serde_json::from_str(&text)
-        .map_err(|source| JournalError::Corrupt { name: name.to_owned(), source })
-}
-
-impl SqliteJournal {
-    /// Reads everything and says whether it is what was written. Takes as long as reading the
-    /// file; single executions are checked whenever they are loaded.
-    ///
-    /// # Errors
-    /// [`JournalError::Broken`] or [`JournalError::Damaged`] with the first damage found.
-    pub async fn verify(&self) -> Result<(), JournalError> {
-        let read = |c: &Connection| {
-            // One transaction: what is written meanwhile must not look like damage.
-            let tx = c.unchecked_transaction()?;
-            verify(&tx)
-        };
-        self.db.read(read).await.map_err(store)?
-    }
-}
-
-fn verify(c: &Connection) -> Result<Result<(), JournalError>, rusqlite::Error> {
-    let said: String = c.query_row("pragma integrity_check(1)", [], |row| row.get(0))?;
-    if said != "ok" {
-        return Ok(Err(JournalError::Broken(said)));
-    }
-    let mut definitions = c.prepare("select digest, definition from machine_definition")?;
-    let mut rows = definitions.query([])?;
-    while let Some(row) = rows.next()? {
-        let (digest, definition): (String, String) = (row.get(0)?, row.get(1)?);
-        if crate::definition::digest(&definition) != digest {
-            return Ok(Err(JournalError::Broken(format!("definition `{digest}` was changed"))));
-        }
-    }
-    let mut executions = c.prepare("select name, id from machine_execution")?;
-    let mut rows = executions.query([])?;
-    while let Some(row) = rows.next()? {
-        let (name, id): (String, i64) = (row.get(0)?, row.get(1)?);
-        let stored = match read_execution(c, &name)? {
-            Some(stored) => stored.open(&name),
-            None => Err(JournalError::Damaged { name: name.clone(), what: "its definition" }),
-        };
-        if let Err(damage) = stored {
-            return Ok(Err(damage));
-        }
-        if let Err(damage) = verify_history(c, &name, id)? {
-            return Ok(Err(damage));
-        }
-    }
-    Ok(Ok(()))
-}
-
-/// Every event opens, and the ids have no gaps.
-fn verify_history(
-    c: &Connection,
-    name: &str,
-    execution: i64,
-) -> Result<Result<(), JournalError>, rusqlite::Error> {
-    let mut events =
-        c.prepare_cached("select id, event from machine_event where execution = ?1 order by id")?;
-    let mut rows = events.query([execution])?;
-    let mut expected = 1_i64;
-    while let Some(row) = rows.next()? {
-        let id = row.get(0)?;
-        if id != expected {
-            let what = "the order of its history";
-            return Ok(Err(JournalError::Damaged { name: name.to_owned(), what }));
-        }
-        if let Err(damage) = open_event(name, id, row.get(1)?) {
-            return Ok(Err(damage));
-        }
-        expected += 1;
-    }
-    Ok(Ok(()))
-}
-
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn create(&self, new: NewExecution) -> Result<Created, JournalError> {
-        let (name, step) = PreparedStep::new(new.step);
+        let (name, mut step) = PreparedStep::new(new.step);
         let (definition, digest) = (new.definition, new.digest);
         let input = seal(&[&name], format!("{{\"input\":{}}}", new.input));
         let write = move |tx: &Transaction<'_>| {
@@ -446,16 +250,17 @@ impl Journal for SqliteJournal {
                 "insert or ignore into machine_definition (digest, definition) values (?1, ?2)",
             )?
             .execute(params![&*digest, &*definition])?;
+            let head = step.sealed_head(&name, &digest);
             let inserted = tx
                 .prepare_cached(
-                    "insert or ignore into machine_execution (name, digest, status, is_runnable, revision, head, input)
-                     values (?1, ?2, 'RUNNING', 1, 0, '', ?3)",
+                    "insert or ignore into machine_execution (name, digest, status, is_runnable, revision, deadline_ms, head, input)
+                     values (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7)",
                 )?
-                .execute(params![name, &*digest, input])?;
+                .execute(params![name, &*digest, step.status, step.is_runnable, step.deadline_ms, head, input])?;
             if inserted == 0 {
                 return Ok(Created::Already);
             }
-            apply(tx, (&name, tx.last_insert_rowid(), &digest), step)?;
+            write_parts(tx, (&name, tx.last_insert_rowid()), step)?;
             Ok(Created::New)
         };
         self.db.write(write).await.map_err(store)
@@ -547,17 +352,27 @@ impl Journal for SqliteJournal {
     ) -> Result<Vec<Value>, JournalError> {
         let wanted = name.to_owned();
         let read = move |c: &Connection| {
-            let sql = "select id, event from machine_event where execution = (select id from machine_execution where name = ?1) and id > ?2
-                       order by id limit ?3";
+            let sql = "select first, last, events from machine_history
+                       where execution = (select id from machine_execution where name = ?1) and last > ?2 order by first";
             let mut statement = c.prepare_cached(sql)?;
-            let rows = statement.query_map(
-                params![wanted, signed(after), i64::try_from(limit).unwrap_or(i64::MAX)],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )?;
-            rows.collect::<Result<Vec<(i64, String)>, _>>()
+            let mut rows = statement.query(params![wanted, signed(after)])?;
+            let (mut packs, mut count) = (Vec::new(), 0_usize);
+            while let (Some(row), true) = (rows.next()?, count < limit) {
+                let (first, last): (i64, i64) = (row.get(0)?, row.get(1)?);
+                let news = last.saturating_sub(first.max(signed(after).saturating_add(1)));
+                count = count.saturating_add(usize::try_from(news).unwrap_or(0).saturating_add(1));
+                packs.push((first, last, row.get::<_, String>(2)?));
+            }
+            Ok(packs)
         };
-        let rows = self.db.read(read).await.map_err(store)?;
-        let parse = |(id, row): (i64, String)| open_event(name, id, row);
-        rows.into_iter().map(parse).collect()
+        let mut events = Vec::new();
+        for (first, last, sealed) in self.db.read(read).await.map_err(store)? {
+            let skipped = usize::try_from(signed(after).saturating_sub(first).saturating_add(1));
+            events.extend(
+                unpacked(name, first, last, sealed)?.into_iter().skip(skipped.unwrap_or(0)),
+            );
+        }
+        events.truncate(limit);
+        Ok(events)
     }
 }
