@@ -3,9 +3,6 @@
 use aisaws_core::event::Event;
 use aisaws_core::id::IncidentId;
 
-/// How a session of ours is named: the prefix, then the incident's id.
-pub const SESSION_PREFIX: &str = "aisaws-";
-
 /// The roles this system acts under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnRoles {
@@ -28,11 +25,8 @@ impl OwnRoles {
             .role_arn
             .as_deref()
             .is_some_and(|arn| arn.split(':').nth(4) == Some(event.account.as_str()));
-        let names_an_incident = event
-            .actor
-            .session_name()
-            .and_then(|name| name.strip_prefix(SESSION_PREFIX))
-            .is_some_and(|id| IncidentId::parse(id).is_ok());
+        let names_an_incident =
+            event.actor.session_name().and_then(IncidentId::of_session).is_some();
         is_our_account && names_an_incident && self.names.iter().any(|name| name == role)
     }
 }

@@ -96,6 +96,22 @@ impl IncidentId {
     }
 }
 
+/// How the name of a session of ours begins; the incident's id follows.
+const SESSION_PREFIX: &str = "aisaws-";
+
+impl IncidentId {
+    /// Names the session in which calls for this incident are made, so that the events they
+    /// cause are recognised.
+    pub fn session_name(self) -> String {
+        format!("{SESSION_PREFIX}{self}")
+    }
+
+    /// The incident that a session is named after.
+    pub fn of_session(name: &str) -> Option<Self> {
+        Self::parse(name.strip_prefix(SESSION_PREFIX)?).ok()
+    }
+}
+
 impl std::fmt::Display for IncidentId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.0)
@@ -121,6 +137,17 @@ mod tests {
     #[test]
     fn the_same_cause_gives_the_same_incident() {
         assert_eq!(IncidentId::from_cause(&["a", "b"]), IncidentId::from_cause(&["a", "b"]));
+    }
+
+    #[test]
+    fn a_session_names_its_incident() {
+        let incident = IncidentId::from_cause(&["a"]);
+        assert_eq!(IncidentId::of_session(&incident.session_name()), Some(incident));
+        // `[\w+=,.@-]*` of 2 to 64 letters is what STS takes.
+        assert!(incident.session_name().len() <= 64);
+        for other in ["aisaws-me", "me", "", &incident.to_string()] {
+            assert_eq!(IncidentId::of_session(other), None, "{other}");
+        }
     }
 
     #[test]
