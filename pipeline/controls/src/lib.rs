@@ -6,12 +6,15 @@
 //!   what does not exist. Sets are maps keyed by identity ([`Keyed`]).
 //! * A **resource type** ([`Resource`], erased: [`AnyResource`]) says which events change it,
 //!   what it looks like after an event, and which API calls turn one state into another.
+//! * An **API** ([`api::Api`]) is an operation that a driver of a type may use, with the IAM
+//!   actions it needs.
 //! * A **control** ([`Control`], erased: [`AnyControl`]) is `check` and `fix` over a state.
 //! * A **plan** ([`plan::prepare`]) is what those two give: a guarded JSON Patch, its inverse
 //!   and a digest.
 //!
 //! Start reading at [`control`], then `s3/acl_public.rs`; the lists are in [`registry`].
 
+pub mod api;
 pub mod cidr;
 pub mod cloudtrail;
 pub mod control;

@@ -9,6 +9,7 @@ use aisaws_core::ledger::Call;
 use aisaws_core::resource::ResourceRef;
 use serde_json::Value;
 
+use crate::api::Api;
 use crate::state::{self, State, StateError};
 
 /// Why it is not known what a resource looks like after an event.
@@ -102,6 +103,10 @@ pub trait Resource: Send + Sync {
     ) -> Result<Vec<Call>, WriteError>;
     /// See [`AnyResource::tags`].
     fn tags(&self, state: &Self::State) -> BTreeMap<String, String>;
+    /// See [`AnyResource::apis`].
+    fn apis(&self) -> &'static [Api] {
+        &[]
+    }
 }
 
 /// A type of resource over JSON states. Every [`Resource`] is one.
@@ -150,6 +155,10 @@ pub trait AnyResource: Send + Sync {
     /// # Errors
     /// Where the JSON is no state of this type.
     fn tags(&self, state: &Value) -> Result<BTreeMap<String, String>, StateError>;
+
+    /// The operations that read, write and list resources of this type; empty where it has no
+    /// driver.
+    fn apis(&self) -> &'static [Api];
 }
 
 impl std::fmt::Debug for dyn AnyResource {
@@ -200,5 +209,9 @@ impl<R: Resource> AnyResource for R {
 
     fn tags(&self, state: &Value) -> Result<BTreeMap<String, String>, StateError> {
         Ok(state::read(state)?.map(|state| Resource::tags(self, &state)).unwrap_or_default())
+    }
+
+    fn apis(&self) -> &'static [Api] {
+        Resource::apis(self)
     }
 }

@@ -9,8 +9,10 @@ use aisaws_core::ledger::Call;
 use aisaws_core::resource::ResourceRef;
 use serde_json::Value;
 
+use super::apis::APIS;
 use super::calls;
 use super::trail::Trail;
+use crate::api::Api;
 use crate::keyed::{Document, Keyed};
 use crate::params::{self, Record};
 use crate::resource::{ProjectError, Resource, WriteError};
@@ -124,6 +126,10 @@ impl Resource for Trails {
 
     fn tags(&self, state: &Trail) -> BTreeMap<String, String> {
         state.tags.clone()
+    }
+
+    fn apis(&self) -> &'static [Api] {
+        APIS
     }
 }
 

@@ -14,9 +14,11 @@ use aisaws_core::ledger::Call;
 use aisaws_core::resource::ResourceRef;
 use serde_json::Value;
 
+use super::apis::APIS;
 use super::calls;
 use super::group::{Rule, SecurityGroup, Source};
 use super::traffic::Traffic;
+use crate::api::Api;
 use crate::cidr;
 use crate::keyed::Identity;
 use crate::params::{self, Record};
@@ -139,6 +141,10 @@ impl Resource for SecurityGroups {
 
     fn tags(&self, state: &SecurityGroup) -> BTreeMap<String, String> {
         state.tags.clone()
+    }
+
+    fn apis(&self) -> &'static [Api] {
+        APIS
     }
 }
 

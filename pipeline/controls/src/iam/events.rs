@@ -8,7 +8,9 @@ use aisaws_core::ledger::Call;
 use aisaws_core::resource::ResourceRef;
 use serde_json::{Value, json};
 
+use super::apis::APIS;
 use super::key::{AccessKey, KeyStatus};
+use crate::api::Api;
 use crate::params::{self, Record, call};
 use crate::resource::{ProjectError, Resource, WriteError};
 use crate::state::State;
@@ -133,6 +135,10 @@ impl Resource for AccessKeys {
 
     fn tags(&self, _state: &AccessKey) -> BTreeMap<String, String> {
         BTreeMap::new()
+    }
+
+    fn apis(&self) -> &'static [Api] {
+        APIS
     }
 }
 

@@ -27,6 +27,10 @@ pub struct Rollback {
 /// # Errors
 /// [`Changed`], where such a field holds neither its `before` nor its `after` value.
 pub fn apply_guarded(before: &Value, after: &Value, now: &Value) -> Result<Value, Changed> {
+    // Of what is gone, every field that is to be taken away looks as if it were already.
+    if now.is_null() && !before.is_null() && !after.is_null() && before != after {
+        return Err(Changed(vec![String::new()]));
+    }
     let swapped = swap(before, after, now);
     if swapped.left.is_empty() { Ok(swapped.target) } else { Err(Changed(swapped.left)) }
 }

@@ -13,11 +13,13 @@ use aisaws_core::resource::ResourceRef;
 use serde_json::Value;
 
 use super::acl::{self, Grant, Grantee};
+use super::apis::APIS;
 use super::bucket::{
     Algorithm, Bucket, BucketPolicy, Encryption, Logging, ObjectOwnership, PublicAccessBlock,
     Versioning, VersioningStatus,
 };
 use super::{calls, public_policy};
+use crate::api::Api;
 use crate::keyed::{Document, Keyed};
 use crate::params::{self, Record};
 use crate::resource::{ProjectError, Resource, WriteError};
@@ -122,6 +124,10 @@ impl Resource for Buckets {
 
     fn tags(&self, state: &Bucket) -> BTreeMap<String, String> {
         state.tags.clone()
+    }
+
+    fn apis(&self) -> &'static [Api] {
+        APIS
     }
 }
 

@@ -3,6 +3,7 @@
 mod access_logging_removed;
 mod acl;
 mod acl_public;
+mod apis;
 mod block_public_access_off;
 mod bucket;
 mod calls;
@@ -15,6 +16,7 @@ mod versioning_suspended;
 pub use access_logging_removed::AccessLoggingRemoved;
 pub use acl::{Grant, Grantee, Permission};
 pub use acl_public::AclPublic;
+pub use apis::APIS;
 pub use block_public_access_off::BlockPublicAccessOff;
 pub use bucket::{
     Algorithm, Bucket, BucketPolicy, Encryption, Logging, ObjectOwnership, PublicAccessBlock,

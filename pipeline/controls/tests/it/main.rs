@@ -8,6 +8,7 @@
     reason = "a test may fail loudly, and reads better with values than with borrows"
 )]
 
+mod apis;
 mod cloudtrail;
 mod cloudtrail_selectors;
 mod ec2;

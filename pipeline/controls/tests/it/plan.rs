@@ -192,3 +192,13 @@ fn ids_are_unique_and_every_control_has_a_resource_and_a_text() {
     assert_eq!(all().len(), 13);
     assert_eq!(resources().len(), 4);
 }
+
+#[test]
+fn a_write_to_what_is_gone_has_changed_even_if_it_only_takes_away() {
+    let (before, after) = (json!({"Rules": {"a": 1}}), json!({"Rules": {}}));
+    assert!(apply_guarded(&before, &after, &Value::Null).is_err());
+    assert_eq!(apply_guarded(&before, &after, &after).unwrap(), after);
+    // What is to be created, or to be deleted, may well be absent.
+    assert_eq!(apply_guarded(&Value::Null, &after, &Value::Null).unwrap(), after);
+    assert_eq!(apply_guarded(&before, &Value::Null, &Value::Null).unwrap(), Value::Null);
+}
