@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Another process may take a free port before the emulator does.
 const ATTEMPTS: u32 = 3;
 
-/// The account that MiniStack plays.
+/// The account that MiniStack and moto play.
 const ACCOUNT: &str = "111122223333";
 
 /// An emulator that runs until this is dropped, or the process that holds it ends in any way.
@@ -78,7 +78,7 @@ pub fn ministack_with(variables: &[(&str, &str)]) -> Result<Emulator, EmulatorEr
     })
 }
 
-/// moto's server with EC2, S3, IAM and CloudTrail.
+/// moto's server with EC2, S3, IAM and CloudTrail of account `111122223333`.
 ///
 /// # Errors
 /// [`EmulatorError`].
@@ -86,7 +86,7 @@ pub fn moto() -> Result<Emulator, EmulatorError> {
     let bin = install::python("moto", MOTO)?;
     let command = |port: u16, _: &Path| {
         let mut command = Command::new(bin.join("moto_server"));
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).env("MOTO_ACCOUNT_ID", ACCOUNT);
         command
     };
     start(&Recipe {

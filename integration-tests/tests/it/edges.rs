@@ -34,7 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli", &["core", "controls", "app", "embedded", "engine", "detect", "score", "decide"]),
-    ("aws", &["core"]),
+    ("aws", &["core", "controls"]),
     ("emulators", &[]),
     ("integration-tests", &["cli", "sqlite"]),
 ];

@@ -38,6 +38,18 @@ impl Aws {
         Self { config, is_emulator: true }
     }
 
+    /// Whether a bucket is named in the path: emulators have no host name for each.
+    #[cfg(feature = "drivers")]
+    pub(crate) fn is_emulator(&self) -> bool {
+        self.is_emulator
+    }
+
+    /// What clients of any service are made from.
+    #[cfg(feature = "drivers")]
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
     /// A client of DynamoDB.
     #[cfg(feature = "dynamodb")]
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {

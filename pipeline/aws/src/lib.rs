@@ -4,12 +4,15 @@
 //! Every error of a call gets its class in one place. A cargo feature for each service keeps
 //! builds small; the program without AWS does not have this crate at all.
 //!
-//! Start at [`fault`], then [`archive`], [`store`], [`queue`].
+//! Start at [`fault`], then [`archive`], [`store`], [`queue`]. What reads and writes protected
+//! resources is in `drivers`.
 
 #[cfg(feature = "s3")]
 pub mod archive;
 mod clock;
 mod connect;
+#[cfg(feature = "drivers")]
+pub mod drivers;
 pub mod fault;
 #[cfg(feature = "sts")]
 mod identity;
