@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use aisaws_core::fault::Fault;
 use aisaws_core::stage::{Chain, Stage};
 use aisaws_statemachines::{RESPOND, placeholders};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::program;
 
 fn definition() -> Value {
     serde_json::from_str(RESPOND).unwrap()
@@ -101,4 +103,44 @@ fn every_placeholder_is_a_stage() {
     let expected: BTreeSet<String> = stages.iter().map(|s| format!("{s}FunctionArn")).collect();
     let found: BTreeSet<String> = placeholders(RESPOND).into_iter().map(str::to_owned).collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn the_command_line_runs_mocks_of_step_functions_local() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, value: &Value| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, value.to_string()).unwrap();
+        path
+    };
+    let lambda = "arn:aws:lambda:us-east-1:111122223333:function:f";
+    let definition = json!({"StartAt": "Call", "States": {
+        "Call": {"Type": "Task", "Resource": lambda, "Retry": [{"ErrorEquals": ["Busy"]}], "Next": "Tell"},
+        "Tell": {"Type": "Task", "Resource": lambda, "End": true}}});
+    let mocks = json!({
+        "StateMachines": {
+            "orders": {"TestCases": {"Retried": {"Call": "BusyOnce", "Tell": "Done"}, "Forgotten": {"Call": "Done"}}},
+            "other": {"TestCases": {}}},
+        "MockedResponses": {
+            "BusyOnce": {"0": {"Throw": {"Error": "Busy", "Cause": ""}}, "1-2": {"Return": 1}},
+            "Done": {"0": {"Return": 2}}}});
+    let definition = write("orders.asl.json", &definition);
+    let mocks = write("MockConfigFile.json", &mocks);
+    let store = folder.path().join("store");
+    let mut command = program::aisaws(&store);
+    let answer = program::json(command.args(["machine", "test"]).arg(&definition).arg(&mocks));
+    assert_eq!(answer["failed"], 1);
+    let passed: Vec<_> = answer["cases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| (c["name"].as_str().unwrap(), c["passed"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(passed, [("Forgotten", false), ("Retried", true)]);
+    let mut command = program::aisaws(&store);
+    let refused = program::run(
+        command.args(["machine", "test", "--machine", "third"]).arg(&definition).arg(&mocks),
+    );
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(program::text(&refused.stderr).contains("`orders`, `other`"));
 }

@@ -192,14 +192,12 @@ pub(super) fn state(
         (_, Language::JsonPath) => fields.template("Parameters", language),
         (_, Language::Jsonata) => fields.template("Arguments", language),
     };
-    Some(State {
+    // Every field is read before anything is given up, so that all problems are told.
+    let state = State {
         name: name.into(),
         language,
-        kind: kind?,
-        next: match next? {
-            Next::State(next) => Some(next),
-            Next::End => None,
-        },
+        kind: Kind::Succeed,
+        next: None,
         input_path: fields.io_path("InputPath"),
         output_path: fields.io_path("OutputPath"),
         parameters,
@@ -209,7 +207,12 @@ pub(super) fn state(
         assign: assign(&fields, language),
         retry: retry::retriers(&fields),
         catch: retry::catchers(&fields, language, targets),
-    })
+    };
+    let next = match next? {
+        Next::State(next) => Some(next),
+        Next::End => None,
+    };
+    Some(State { kind: kind?, next, ..state })
 }
 
 /// The state that `field` names.
@@ -268,8 +271,8 @@ fn next(fields: &Fields<'_>, targets: &Targets) -> Option<Next> {
 }
 
 fn task(fields: &Fields<'_>, language: Language) -> Option<Task> {
-    let resource = fields.required_text("Resource")?;
-    if let Err(reason) = super::resource::check(resource) {
+    let resource = fields.required_text("Resource");
+    if let Some(Err(reason)) = resource.map(super::resource::check) {
         fields.report("Resource", reason);
     }
     let timeout = fields.amount("TimeoutSeconds", language, 1, MAX_SECONDS);
@@ -286,7 +289,7 @@ fn task(fields: &Fields<'_>, language: Language) -> Option<Task> {
         fields.object("Credentials");
     }
     Some(Task {
-        resource: resource.into(),
+        resource: resource?.into(),
         timeout,
         heartbeat,
         credentials: fields.template("Credentials", language),

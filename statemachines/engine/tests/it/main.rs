@@ -8,6 +8,8 @@ mod cases;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod definitions;
+#[cfg(test)]
 mod durable;
 #[cfg(test)]
 mod full;
@@ -25,6 +27,8 @@ mod process;
 mod recorded;
 #[cfg(test)]
 mod submission;
+#[cfg(test)]
+mod testfiles;
 #[cfg(test)]
 mod timing;
 #[cfg(test)]
