@@ -15,6 +15,9 @@ use crate::path::Path;
 /// Bytes that one evaluation may copy together, far beyond any payload that may be passed on.
 const MAX_COPIED_BYTES: usize = 32 * 1024 * 1024;
 
+/// Bytes of all variables that a state can see, as AWS bounds them.
+const MAX_VARIABLE_BYTES: usize = 10 * 1024 * 1024;
+
 /// What an expression sees beside the data.
 #[derive(Default, Clone, Copy)]
 pub(super) struct Seen<'a> {
@@ -152,17 +155,23 @@ impl Run {
         };
         let mut variables: BTreeMap<String, Arc<Value>> = BTreeMap::clone(&frame.variables);
         let mut shown = serde_json::Map::new();
+        let mut assigned = 0_usize;
         for (name, value) in values {
+            assigned += json_bytes(&value);
             shown.insert(name.clone(), Value::String(value.to_string()));
             variables.insert(name, Arc::new(value));
         }
-        let bytes: usize = variables.values().map(|v| json_bytes(v)).sum();
-        if bytes > 10 * 1024 * 1024 || variables.values().any(|v| is_too_deep(v)) {
-            return Err(Failure::new(
-                "States.DataLimitExceeded",
-                Self::prefix(state, frame)
-                    + "The size of the variables exceeds the maximum of 10 MiB, or they are nested too deeply.",
-            ));
+        // One Assign has no more than one payload, and `fill` has refused what is too deep.
+        let exceeded = if assigned > self.limits.payload_bytes {
+            Some("The variables of one Assign exceed the maximum of 256 KiB.")
+        } else if variables.values().map(|v| json_bytes(v)).sum::<usize>() > MAX_VARIABLE_BYTES {
+            Some("The variables of the execution exceed the maximum of 10 MiB.")
+        } else {
+            None
+        };
+        if let Some(detail) = exceeded {
+            let cause = Self::prefix(state, frame) + detail;
+            return Err(Failure::new("States.DataLimitExceeded", cause));
         }
         Ok(Some((Arc::new(variables), Arc::new(Value::Object(shown)))))
     }

@@ -109,9 +109,9 @@ impl Run {
         let machine = self.machine.clone();
         let state = machine.state(parent.graph, parent.state)?;
         let flow = match &parent.phase {
-            Phase::Parallel { open } => {
-                let open = *open;
-                self.branch_ended(parent_id, &mut parent, state, open, (child_id, child), outcome)
+            Phase::Parallel { open, bytes } => {
+                let left = (*open, *bytes);
+                self.branch_ended(parent_id, &mut parent, state, left, (child_id, child), outcome)
             }
             Phase::Map(phase) => {
                 let phase = phase.clone();

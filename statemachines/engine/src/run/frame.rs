@@ -71,6 +71,9 @@ pub(crate) enum Phase {
     },
     Parallel {
         open: u32,
+        /// Of the outputs so far, with a comma each.
+        #[serde(default)]
+        bytes: usize,
     },
     Map(Box<MapPhase>),
     /// Ended well; kept until the siblings have ended.
@@ -120,6 +123,9 @@ pub(crate) struct MapPhase {
     pub(crate) tolerated_count: Option<u32>,
     pub(crate) tolerated_percentage: Option<f64>,
     pub(crate) run_arn: Option<String>,
+    /// Of the outputs so far, with a comma each.
+    #[serde(default)]
+    pub(crate) bytes: usize,
     /// `Bucket` and `Prefix` for the results, where a writer has them.
     pub(crate) written: Option<Payload>,
 }

@@ -9,7 +9,7 @@ use super::frame::{Child, MapPhase};
 use super::step::Flow;
 use super::{Dirty, Failure, Frame, Phase, Run};
 use crate::definition::{Items, Kind, Language, MapSpec, State};
-use crate::history::{Payload, is_too_deep, weight};
+use crate::history::{Payload, is_too_deep, json_bytes, weight};
 
 /// Iterations at once where the definition sets no bound.
 const INLINE_CONCURRENCY: u32 = 40;
@@ -339,6 +339,10 @@ impl Run {
                     ended = self.emit(parent, last, "MapIterationSucceeded", Some(details()));
                     parent.previous = ended;
                 }
+                phase.bytes = phase.bytes.saturating_add(json_bytes(&output) + 1);
+                // What cannot be passed on is not kept either.
+                let is_too_much = phase.bytes + 1 > self.results_bound(map);
+                let output = if is_too_much { Arc::new(Value::Null) } else { output };
                 child.phase = Phase::Done { output };
                 child.input = Arc::new(Value::Null);
                 child.item = None;
@@ -386,6 +390,14 @@ impl Run {
     ) -> Flow {
         let outputs = self.take_outputs(id);
         let Kind::Map(map) = &state.kind else { return Flow::Parked };
+        if phase.bytes + 1 > self.results_bound(map) {
+            let failure = Self::too_big(&state.name);
+            return if map.is_distributed {
+                self.map_run_failed(id, frame, state, failure)
+            } else {
+                self.fail(id, frame, state, failure)
+            };
+        }
         if let Some(writer) = &map.writer {
             return match self.write_results(id, frame, state, writer, phase, outputs) {
                 Ok(flow) => flow,
@@ -393,6 +405,15 @@ impl Run {
             };
         }
         self.map_done(id, frame, state, Arc::new(Value::Array(outputs)))
+    }
+
+    /// The most bytes that the results of a Map may have together: of a state's output, or
+    /// where they are written elsewhere, of what fits in memory.
+    fn results_bound(&self, map: &MapSpec) -> usize {
+        match &map.writer {
+            Some(writer) if writer.resource.is_some() => MAX_SELECTED_BYTES,
+            _ => self.limits.payload_bytes,
+        }
     }
 
     /// The Map has its result.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::step::Flow;
 use super::{Dirty, Failure, Frame, Phase, Run};
 use crate::definition::State;
-use crate::history::Payload;
+use crate::history::{Payload, json_bytes};
 
 impl Run {
     pub(super) fn fork(
@@ -20,7 +20,7 @@ impl Run {
         let input = self.work_input(frame, state, None)?;
         frame.previous = self.emit(frame, frame.previous, "ParallelStateStarted", None);
         let open = u32::try_from(branches.len()).unwrap_or(u32::MAX);
-        frame.phase = Phase::Parallel { open };
+        frame.phase = Phase::Parallel { open, bytes: 0 };
         for (index, graph) in branches.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             self.start_child(id, frame, *graph, index, Arc::clone(&input), None);
@@ -61,22 +61,29 @@ impl Run {
         id: u64,
         parent: &mut Frame,
         state: &State,
-        open: u32,
+        (open, bytes): (u32, usize),
         (child_id, mut child): (u64, Frame),
         outcome: Result<Payload, Failure>,
     ) -> Option<Flow> {
         match outcome {
             Ok(output) => {
                 let last = child.previous;
+                let bytes = bytes.saturating_add(json_bytes(&output) + 1);
+                let is_too_much = bytes + 1 > self.limits.payload_bytes;
+                // What cannot be passed on is not kept either.
+                let output = if is_too_much { Arc::new(Value::Null) } else { output };
                 child.phase = Phase::Done { output };
                 self.frames.insert(child_id, child);
                 self.mark(child_id, Dirty::Phase);
-                parent.phase = Phase::Parallel { open: open.saturating_sub(1) };
+                parent.phase = Phase::Parallel { open: open.saturating_sub(1), bytes };
                 if open > 1 {
                     return None;
                 }
                 let outputs = self.take_outputs(id);
                 parent.previous = last;
+                if is_too_much {
+                    return Some(self.fail(id, parent, state, Self::too_big(&state.name)));
+                }
                 self.emit(parent, last, "ParallelStateSucceeded", None);
                 Some(self.complete(id, parent, state, Arc::new(Value::Array(outputs))))
             }

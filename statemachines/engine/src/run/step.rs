@@ -43,13 +43,13 @@ impl Run {
     pub(super) fn settle(&mut self, mut id: u64, mut frame: Frame, mut flow: Flow) {
         loop {
             if self.is_full && !self.is_finished() {
-                let cause = format!(
-                    "The execution reached the maximum number of history events ({}).",
-                    self.limits.history_events
-                );
                 self.frames.insert(id, frame);
-                self.fail_whole(&Failure::new("States.Runtime", cause));
+                let failure = self.full();
+                self.fail_whole(&failure);
                 return;
+            }
+            if matches!(flow, Flow::Continue) && self.is_child_full(&frame) {
+                flow = Flow::Done(Err(self.full()));
             }
             match flow {
                 Flow::Continue if self.budget == 0 => {
@@ -80,6 +80,22 @@ impl Run {
                 },
             }
         }
+    }
+
+    fn full(&self) -> Failure {
+        let cause = format!(
+            "The execution reached the maximum number of history events ({}).",
+            self.limits.history_events
+        );
+        Failure::new("States.Runtime", cause)
+    }
+
+    /// Whether the child of a distributed Map that `frame` belongs to has a full history: its
+    /// own, which is only counted.
+    fn is_child_full(&self, frame: &Frame) -> bool {
+        let owner = frame.owner.and_then(|owner| self.frames.get(&owner));
+        let child = frame.child.as_ref().or_else(|| owner.and_then(|f| f.child.as_ref()));
+        child.is_some_and(|child| child.next_event >= self.limits.history_events)
     }
 
     fn enter(&mut self, id: u64, frame: &mut Frame) -> Flow {

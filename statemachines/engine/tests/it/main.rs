@@ -20,6 +20,8 @@ mod integrations;
 #[cfg(test)]
 mod language;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod parked;
 #[cfg(test)]
 mod process;
