@@ -93,9 +93,29 @@ pub(crate) enum Command {
     /// State machine definitions (Amazon States Language), without AWS
     #[command(subcommand)]
     Machine(Machine),
+    /// What is set up around the product on AWS
+    #[command(subcommand)]
+    Infra(Infra),
     /// The configuration
     #[command(subcommand)]
     Config(Config),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Infra {
+    /// EventBridge rules that let through what the detection rules could match: one JSON object a
+    /// line, `{"pattern":…,"state":…}`
+    EventPattern {
+        /// Sigma rules (`.yml`, `.yaml`), a folder or a file; again for more [default: our own]
+        #[arg(long, value_name = "DIR")]
+        rules: Vec<PathBuf>,
+        /// Characters a pattern may have: the quota of the account
+        #[arg(long, value_name = "N", default_value_t = 2048)]
+        max_characters: usize,
+        /// Rules that may be made on the bus
+        #[arg(long, value_name = "N", default_value_t = 300)]
+        max_rules: usize,
+    },
 }
 
 #[derive(Debug, Subcommand)]

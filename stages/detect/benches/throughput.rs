@@ -126,8 +126,8 @@ impl Table {
         Ok(rate)
     }
 
-    fn ours(&self, name: &str, files: &[(String, String)]) -> Result<f64> {
-        let rules = Lines::new(files.iter().map(|(n, t)| (n, t)), Vec::new(), Mapping::default()).0;
+    fn ours(&self, name: &str, files: &[(String, String)], mapping: Mapping) -> Result<f64> {
+        let rules = Lines::new(files.iter().map(|(n, t)| (n, t)), Vec::new(), mapping).0;
         let mut out = Vec::new();
         self.row(name, |line| {
             out.clear();
@@ -191,9 +191,11 @@ fn main() -> Result<()> {
     })?;
     let their_few = table.rsigma("rsigma-eval, 57 SigmaHQ rules", &few)?;
     let their_more = table.rsigma("rsigma-eval, 795 rules", &more)?;
-    let our_few = table.ours("ours, 57 SigmaHQ rules", &few)?;
-    let our_more = table.ours("ours, 795 rules", &more)?;
-    let our_many = table.ours("ours, 5,000 rules", &many)?;
+    let our_few = table.ours("ours, 57 SigmaHQ rules", &few, Mapping::NONE)?;
+    let our_more = table.ours("ours, 795 rules", &more, Mapping::NONE)?;
+    let our_many = table.ours("ours, 5,000 rules", &many, Mapping::NONE)?;
+    table.ours("ours, 57 SigmaHQ rules, and resources", &few, Mapping::default())?;
+    table.ours("ours, 795 rules, and resources", &more, Mapping::default())?;
     for (name, ratio) in [
         ("57 rules, of the tape", our_few / tape),
         ("57 rules, of the lazy read", our_few / lazy),

@@ -6,12 +6,14 @@
 //!
 //! `event_id` is the event's `eventID`; derived from the text where it has none, the same as
 //! when the event is taken in. `level` is `medium` where the rule does not say. `resource` is
-//! what [`crate::Detect::resource_of`] says; `null` where the text is no event of a log.
+//! what the rule says a hit is about, else the mapping, the first where it is several; `null`
+//! where neither says it or the event does not name it. One line a rule and event.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use aisaws_core::event::Source;
+use aisaws_core::event::{Event, Source};
 use aisaws_core::id::derive;
 use aisaws_core::resource::ResourceRef;
 use aisaws_core::source::cloudtrail;
@@ -21,7 +23,7 @@ use serde_json::value::RawValue;
 
 use crate::detect::extra_for;
 use crate::mapping::Mapping;
-use crate::response::{Located, Response};
+use crate::response::Response;
 use crate::sigma::{
     Document, Extra, Head, Level, Logs, NotEvaluated, Rule, RuleError, RuleSet, ScanError, Sifted,
     parse,
@@ -46,7 +48,7 @@ struct Line<'a> {
     rule_id: &'a str,
     title: &'a str,
     level: &'static str,
-    resource: Option<&'a ResourceRef>,
+    resource: Option<ResourceRef>,
 }
 
 /// What may stand around records.
@@ -93,6 +95,11 @@ impl Lines {
         let (rules, duplicates) = Logs::new(documents);
         errors.extend(duplicates);
         (Self { rules, responses, mapping, known_networks }, errors)
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Logs {
+        &self.rules
     }
 
     /// What was understood and is not evaluated.
@@ -171,36 +178,48 @@ impl Lines {
             derived = derive("event", &[text]).to_string();
             &derived
         };
-        // Resources are read from the typed event, once and only if a rule points at any.
-        let mut event = None;
-        let mut found = 0;
+        let (event, by_event) = (OnceCell::new(), OnceCell::new());
+        let places = Places { lines: self, text, event, by_event };
         for rule in fired {
-            let key = rule.meta.key();
-            let resources = match self.responses.get(key) {
-                None => Vec::new(),
-                Some(response) => {
-                    let event = event.get_or_insert_with(|| cloudtrail::parse(text).ok());
-                    let located = |event| response.placed(event, &self.mapping);
-                    event.as_ref().map_or(Ok(Located::default()), located)?.resources
-                }
-            };
-            let mut line = |resource: Option<&ResourceRef>| {
-                let title = &rule.meta.title;
-                let level = rule.meta.level.unwrap_or(Level::Medium).as_str();
-                let line = Line { event_id, rule_id: key, title, level, resource };
-                found += 1;
-                serde_json::to_writer(&mut *out, &line).map_err(ScanError::from)?;
-                out.push(b'\n');
-                Ok::<(), ScanError>(())
-            };
-            if resources.is_empty() {
-                line(None)?;
+            let rule_id = rule.meta.key();
+            let level = rule.meta.level.unwrap_or(Level::Medium).as_str();
+            let resource = places.of(self.responses.get(rule_id))?;
+            let line = Line { event_id, rule_id, title: &rule.meta.title, level, resource };
+            serde_json::to_writer(&mut *out, &line).map_err(ScanError::from)?;
+            out.push(b'\n');
+        }
+        Ok(fired.len())
+    }
+}
+
+/// What the hits on one event are about; read from the typed event, which is parsed once and
+/// only if a rule points anywhere.
+struct Places<'a> {
+    lines: &'a Lines,
+    text: &'a str,
+    event: OnceCell<Option<Event>>,
+    /// What the mapping says, which is the same for every rule that says nothing.
+    by_event: OnceCell<Option<ResourceRef>>,
+}
+
+impl Places<'_> {
+    fn of(&self, response: Option<&Response>) -> Result<Option<ResourceRef>, ScanError> {
+        let Some(response) = response else { return Ok(None) };
+        if response.is_by_event() {
+            if self.lines.mapping.is_empty() {
+                return Ok(None);
             }
-            for resource in &resources {
-                line(Some(resource))?;
+            if let Some(known) = self.by_event.get() {
+                return Ok(known.clone());
             }
         }
-        Ok(found)
+        let event = self.event.get_or_init(|| cloudtrail::parse(self.text).ok());
+        let Some(event) = event else { return Ok(None) };
+        let resource = response.located(event, &self.lines.mapping)?.resources.into_iter().next();
+        if response.is_by_event() {
+            return Ok(self.by_event.get_or_init(|| resource).clone());
+        }
+        Ok(resource)
     }
 }
 

@@ -99,6 +99,14 @@ impl Default for Mapping {
 }
 
 impl Mapping {
+    /// A mapping that says nothing of any event.
+    pub const NONE: Self = Self { tables: Vec::new() };
+
+    /// Whether it says nothing of any event of CloudTrail.
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
     /// Reads a user's mapping, which is asked before the built-in one; `file` names it in errors.
     ///
     /// # Errors

@@ -148,6 +148,11 @@ impl Response {
         }
     }
 
+    /// Whether the event decides what a hit is about, the same for every rule that says no more.
+    pub fn is_by_event(&self) -> bool {
+        matches!(self.target, Target::ByEvent)
+    }
+
     /// Controls that the rule itself names.
     pub fn controls(&self) -> &[ControlId] {
         match &self.target {

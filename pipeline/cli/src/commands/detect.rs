@@ -54,7 +54,7 @@ pub(crate) fn run(
 }
 
 /// The rules of the folders, or our own; and how many could not be used.
-fn load(context: &Context, folders: &[PathBuf]) -> anyhow::Result<(Lines, usize)> {
+pub(super) fn load(context: &Context, folders: &[PathBuf]) -> anyhow::Result<(Lines, usize)> {
     let networks = context.config.network.known.clone();
     let mapping = rules::mapping(&context.config.detect)?;
     let (lines, errors) = if folders.is_empty() {

@@ -6,6 +6,7 @@ mod demo;
 mod detect;
 mod explain;
 mod incident;
+mod infra;
 mod list;
 mod machine;
 mod replay;
@@ -33,6 +34,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Explain { id } => explain::run(&context, &id),
         Command::Store(command) => store::run(&context, command).await,
         Command::Machine(command) => machine::run(&context, command).await,
+        Command::Infra(command) => infra::run(&context, command),
         Command::Config(command) => config::run(&context, command),
     }
 }

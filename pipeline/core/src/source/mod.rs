@@ -20,7 +20,7 @@ mod shape;
 
 pub use bounds::{MAX_DEPTH, MAX_RECORD_BYTES, check};
 pub use malformed::Malformed;
-pub use shape::{Shape, recognise};
+pub use shape::{ENVELOPES, Shape, recognise};
 
 use crate::event::{Event, Source};
 

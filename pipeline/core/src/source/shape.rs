@@ -30,7 +30,7 @@ const READ: &str = "records of CloudTrail, findings of GuardDuty, Security Hub (
 /// Envelopes by `detail-type`, and who alone sends them. Nobody but AWS can send events whose
 /// `source` begins with `aws.`; anybody can send any `detail-type`.
 /// Source: `EventBridge` Events Reference; user guide, `PutEvents`.
-const ENVELOPES: [(&str, &str, Source); 8] = [
+pub const ENVELOPES: [(&str, &str, Source); 8] = [
     ("GuardDuty Finding", "aws.guardduty", Source::GuardDuty),
     ("Config Rules Compliance Change", "aws.config", Source::Config),
     ("Security Hub Findings - Imported", "aws.securityhub", Source::SecurityHub),

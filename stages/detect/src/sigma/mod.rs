@@ -48,5 +48,5 @@ pub use field::Path;
 pub use filter::Filter;
 pub use logs::Logs;
 pub(crate) use logs::sources;
-pub use ruleset::{Extra, NotEvaluated, RuleSet, Sifted, Why};
+pub use ruleset::{Demand, Extra, NotEvaluated, RuleSet, Sifted, Why};
 pub use scan::{Head, ScanError};

@@ -86,6 +86,15 @@ struct Entry {
     members: Names,
 }
 
+/// What a rule demands of every event it matches, whatever else it asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// Folded values, one of which `eventName` equals; `None`: it need not.
+    pub names: Option<BTreeSet<String>>,
+    /// The same of `eventSource`.
+    pub sources: Option<BTreeSet<String>>,
+}
+
 /// What [`RuleSet::sift`] could tell.
 #[derive(Debug, Clone)]
 pub struct Sifted(
@@ -208,6 +217,15 @@ impl RuleSet {
     /// The rules, by key.
     pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
         self.entries.iter().map(|e| &e.rule)
+    }
+
+    /// What each rule demands, by key.
+    pub fn demands(&self) -> Vec<Demand> {
+        let demand = |rule: &Rule| Demand {
+            names: demanded(&rule.node, "eventName"),
+            sources: demanded(&rule.node, "eventSource"),
+        };
+        self.rules().map(demand).collect()
     }
 
     /// What was understood and is not evaluated here.

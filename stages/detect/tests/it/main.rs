@@ -16,9 +16,13 @@ mod data;
 #[cfg(test)]
 mod detect;
 #[cfg(test)]
+mod event_pattern;
+#[cfg(test)]
 mod filters;
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod mutated;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
