@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use aisaws_core::event::Event;
+use aisaws_core::id::AccountId;
 use aisaws_core::ledger::Call;
 use aisaws_core::resource::ResourceRef;
 use serde_json::Value;
@@ -155,6 +156,7 @@ fn apply(
     event: &Event,
 ) -> Result<(), ProjectError> {
     let Record { request, response, .. } = record;
+    let account = &event.account;
     match change {
         Change::Delete => {}
         Change::Create => {
@@ -167,15 +169,17 @@ fn apply(
             }
         }
         Change::Authorize => {
-            let rules = requested(request).ok_or_else(|| untold_rules(event))?;
+            let rules = requested(request, account).ok_or_else(|| untold_rules(event))?;
             for rule in rules {
                 group.security_group_ingress.insert(rule);
             }
         }
         Change::Revoke => {
             let revoked = params::at(response, &["revokedSecurityGroupRuleSet"]);
-            let rules = requested(request)
-                .or_else(|| params::items(revoked).into_iter().map(by_rule).collect())
+            let rules = requested(request, account)
+                .or_else(|| {
+                    params::items(revoked).into_iter().map(|one| by_rule(one, account)).collect()
+                })
                 .filter(|rules: &Vec<Rule>| !rules.is_empty())
                 .ok_or_else(|| untold_rules(event))?;
             for rule in rules {
@@ -186,7 +190,7 @@ fn apply(
             let path = ["ModifySecurityGroupRulesRequest", "SecurityGroupRule"];
             let rules: Option<Vec<Rule>> = params::items(params::at(request, &path))
                 .into_iter()
-                .map(|one| by_rule(params::at(one, &["SecurityGroupRule"])?))
+                .map(|one| by_rule(params::at(one, &["SecurityGroupRule"])?, account))
                 .collect();
             let rules = rules.filter(|rules| !rules.is_empty());
             for rule in rules.ok_or_else(|| untold_rules(event))? {
@@ -194,7 +198,7 @@ fn apply(
             }
         }
         Change::Describe => {
-            for rule in requested(request).ok_or_else(|| untold_rules(event))? {
+            for rule in requested(request, account).ok_or_else(|| untold_rules(event))? {
                 if group.security_group_ingress.contains(&rule.identity()) {
                     group.security_group_ingress.insert(rule);
                 }
@@ -216,7 +220,7 @@ fn untold_rules(event: &Event) -> ProjectError {
 
 /// The rules of a request, flat or nested. `None`: it names none, or one that is not
 /// understood.
-fn requested(request: &Value) -> Option<Vec<Rule>> {
+fn requested(request: &Value, account: &AccountId) -> Option<Vec<Rule>> {
     let nested = params::items(params::at(request, &["ipPermissions"]));
     let mut rules = Vec::new();
     if nested.is_empty() {
@@ -229,7 +233,7 @@ fn requested(request: &Value) -> Option<Vec<Rule>> {
             for one in params::items(params::at(permission, &[list])) {
                 rules.push(Rule {
                     traffic,
-                    source: source(one)?,
+                    source: source(one, account)?,
                     description: params::text_at(one, &["description"]),
                 });
             }
@@ -239,10 +243,10 @@ fn requested(request: &Value) -> Option<Vec<Rule>> {
 }
 
 /// One rule as `SecurityGroupRule` and its request have it.
-fn by_rule(rule: &Value) -> Option<Rule> {
+fn by_rule(rule: &Value, account: &AccountId) -> Option<Rule> {
     Some(Rule {
         traffic: traffic(rule)?,
-        source: source(rule)?,
+        source: source(rule, account)?,
         description: params::text_at(rule, &["description"]),
     })
 }
@@ -255,7 +259,8 @@ fn traffic(permission: &Value) -> Option<Traffic> {
     )
 }
 
-fn source(one: &Value) -> Option<Source> {
+/// A group of the account itself stands without it, as EC2 tells a rule whoever named it.
+fn source(one: &Value, account: &AccountId) -> Option<Source> {
     for name in ["cidrIp", "cidrIpv4", "cidrIpv6"] {
         if let Some(text) = params::text_at(one, &[name]) {
             return cidr::parse(&text).map(Source::from);
@@ -264,14 +269,16 @@ fn source(one: &Value) -> Option<Source> {
     if let Some(id) = params::text_at(one, &["prefixListId"]) {
         return Some(Source::SourcePrefixListId(id));
     }
+    let of = |id: String, owner: Option<String>| {
+        let owner = owner.filter(|owner| owner != account.as_str());
+        Source::SourceSecurityGroupId(owner.map_or(id.clone(), |owner| format!("{owner}/{id}")))
+    };
     for name in ["groupId", "referencedGroupId"] {
         if let Some(id) = params::text_at(one, &[name]) {
-            let owner = params::text_at(one, &["userId"]);
-            return Some(Source::SourceSecurityGroupId(
-                owner.map_or(id.clone(), |owner| format!("{owner}/{id}")),
-            ));
+            return Some(of(id, params::text_at(one, &["userId"])));
         }
     }
     let referenced = params::at(one, &["referencedGroupInfo"])?;
-    params::text_at(referenced, &["groupId"]).map(Source::SourceSecurityGroupId)
+    let id = params::text_at(referenced, &["groupId"])?;
+    Some(of(id, params::text_at(referenced, &["userId"])))
 }

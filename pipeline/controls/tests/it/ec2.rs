@@ -155,14 +155,20 @@ fn other_sources_of_the_same_permission_stay() {
         "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}, {"cidrIp": "203.0.113.0/24",
             "description": "office"}]},
         "ipv6Ranges": {"items": [{"cidrIpv6": "::/0"}]},
-        "groups": {"items": [{"groupId": "sg-0beef", "userId": "111122223333"}]},
+        "groups": {"items": [{"groupId": "sg-0beef", "userId": "444455556666"},
+            {"groupId": "sg-0cafe", "userId": "111122223333"}]},
         "prefixListIds": {"items": [{"prefixListId": "pl-0123"}]},
     }]}});
     let state = after(GROUP, &[ec2("AuthorizeSecurityGroupIngress", request)]);
     let repaired = fixed(ADMIN, &state);
     assert_eq!(
         keys(&repaired),
-        ["tcp 22 111122223333/sg-0beef", "tcp 22 203.0.113.0/24", "tcp 22 pl-0123"]
+        [
+            "tcp 22 203.0.113.0/24",
+            "tcp 22 444455556666/sg-0beef",
+            "tcp 22 pl-0123",
+            "tcp 22 sg-0cafe",
+        ]
     );
     let calls = resource(GROUP).unwrap().calls(&the(GROUP), &state, &repaired).unwrap();
     assert_eq!(calls.len(), 1);
