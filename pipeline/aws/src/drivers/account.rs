@@ -173,8 +173,7 @@ impl AwsAccount {
             }
         }
         written.is_whole = true;
-        self.log.put(key, resource, &written).await?;
-        Ok(written.calls)
+        Ok(self.log.put(key, resource, &written).await?.calls)
     }
 }
 

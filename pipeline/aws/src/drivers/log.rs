@@ -31,13 +31,14 @@ pub trait WriteLog: Send + Sync {
     /// What was noted under that key, strongly consistent.
     async fn get(&self, key: &WriteKey) -> Result<Option<Written>, StoreError>;
 
-    /// Notes what was written so far, over what was noted before.
+    /// Notes what was written so far, over what was noted before; what is noted as whole stands.
+    /// Answers with what stands.
     async fn put(
         &self,
         key: &WriteKey,
         resource: &ResourceRef,
         written: &Written,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Written, StoreError>;
 
     /// Takes the resource for `holder`, or takes it for longer where `holder` has it; `false`:
     /// somebody else has it. Whoever does not come back loses it after that time.
@@ -92,9 +93,13 @@ impl WriteLog for MemoryLog {
         key: &WriteKey,
         _resource: &ResourceRef,
         written: &Written,
-    ) -> Result<(), StoreError> {
-        self.inner().written.insert(key.as_text(), written.clone());
-        Ok(())
+    ) -> Result<Written, StoreError> {
+        let mut inner = self.inner();
+        let noted = inner.written.entry(key.as_text()).or_default();
+        if !noted.is_whole {
+            noted.clone_from(written);
+        }
+        Ok(noted.clone())
     }
 
     async fn lease(

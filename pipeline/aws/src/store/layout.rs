@@ -26,6 +26,8 @@
 //! | state | `state DIGEST` | `state` | | |
 //! | last clean state | `baseline RESOURCE` | `control CONTROL` | | |
 //! | calls of a write | `write INCIDENT STEP DIGEST` | `calls` | | |
+//! | calls it made so far | `write INCIDENT STEP DIGEST` | `calls so far` | | |
+//! | who writes to a resource | `lease RESOURCE` | `lease` | | |
 //! | match of a correlation | `window CORRELATION GROUP` | `entry TIME ID PART VALUE` | `arrived SHARD` | `ARRIVAL ID` |
 //! | bucket of matches | `window CORRELATION GROUP` | `bucket NUMBER` | | |
 //! | bucket with new matches | `changed SHARD` | `CORRELATION GROUP NUMBER` | | |
@@ -317,6 +319,16 @@ pub(super) fn baseline(resource_key: &str, control: &ControlId) -> Key {
 pub(super) fn calls(write: &WriteKey) -> Key {
     let WriteKey { incident, digest, step } = write;
     Key::new(format!("write {incident} {} {digest}", part(step)), "calls")
+}
+
+#[cfg(feature = "drivers")]
+pub(super) fn calls_so_far(write: &WriteKey) -> Key {
+    Key::new(calls(write).pk, "calls so far")
+}
+
+#[cfg(feature = "drivers")]
+pub(super) fn lease(resource_key: &str) -> Key {
+    Key::new(format!("lease {}", part(resource_key)), "lease")
 }
 
 pub(super) fn window(key: &WindowKey) -> String {

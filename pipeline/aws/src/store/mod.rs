@@ -16,6 +16,8 @@ mod ledger;
 mod snapshots;
 mod table;
 mod windows;
+#[cfg(feature = "drivers")]
+mod write_log;
 mod writes;
 
 pub use handle::Store;

@@ -16,6 +16,7 @@ mod actions;
 mod answers;
 mod conformance;
 mod faults;
+mod log;
 mod proxy;
 mod scenario;
 mod sessions;

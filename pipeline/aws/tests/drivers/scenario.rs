@@ -204,7 +204,7 @@ async fn a_group_that_was_opened_to_the_world_is_closed_rule_by_rule() {
                 {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "groups": {}, "prefixListIds": {},
                  "ipRanges": {"items": [{"cidrIp": "192.0.2.0/24", "description": "office"}, {"cidrIp": "0.0.0.0/0"}]},
                  "ipv6Ranges": {"items": [{"cidrIpv6": "::/0"}]}},
-                {"ipProtocol": "-1", "groups": {"items": [{"groupId": group.id}]},
+                {"ipProtocol": "-1", "groups": {"items": [{"groupId": group.id, "userId": ACCOUNT}]},
                  "ipRanges": {}, "ipv6Ranges": {}, "prefixListIds": {}},
             ]},
         }),
