@@ -9,6 +9,8 @@ use aws_credential_types::Credentials;
 
 /// Attempts of one call, the first included; AWS's SDKs wait longer before each.
 const ATTEMPTS: u32 = 5;
+/// First pause before another attempt at an emulator, which has nobody else to serve.
+const EMULATOR_PAUSE: Duration = Duration::from_millis(20);
 /// How long one attempt may take: long polling waits for twenty seconds.
 const ATTEMPT: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(5);
@@ -29,7 +31,9 @@ impl Aws {
 
     /// One emulator at that address for every service, in `us-east-1`.
     pub async fn emulator(endpoint: &str) -> Self {
+        let retries = retries().with_initial_backoff(EMULATOR_PAUSE);
         let config = loader()
+            .retry_config(retries)
             .endpoint_url(endpoint)
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "emulator"))
@@ -38,10 +42,14 @@ impl Aws {
         Self { config, is_emulator: true }
     }
 
-    /// Whether a bucket is named in the path: emulators have no host name for each.
-    #[cfg(feature = "drivers")]
-    pub(crate) fn is_emulator(&self) -> bool {
+    /// Whether this is one emulator for everything. Buckets are then named in the path, not the host.
+    pub fn is_emulator(&self) -> bool {
         self.is_emulator
+    }
+
+    /// The region, where one is known.
+    pub fn region(&self) -> Option<&str> {
+        self.config.region().map(AsRef::as_ref)
     }
 
     /// What clients of any service are made from.
@@ -88,13 +96,15 @@ impl Aws {
     }
 }
 
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS)
+}
+
 fn loader() -> aws_config::ConfigLoader {
-    aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT)
-                .operation_attempt_timeout(ATTEMPT)
-                .build(),
-        )
+    aws_config::defaults(BehaviorVersion::latest()).retry_config(retries()).timeout_config(
+        TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(ATTEMPT)
+            .build(),
+    )
 }

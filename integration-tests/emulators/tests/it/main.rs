@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use aisaws_emulators::{Emulator, EmulatorError, dynamodb_local, ministack};
+use aisaws_emulators::{Emulator, EmulatorError, dynamodb_local, ministack, moto};
 
 /// Set for the copy of this program that is killed.
 const VICTIM: &str = "AISAWS_EMULATORS_VICTIM";
@@ -78,6 +78,15 @@ fn an_emulator_ends_when_the_process_that_started_it_is_killed() {
     victim.kill().unwrap();
     victim.wait().unwrap();
     assert!(is_gone_soon(&endpoint));
+}
+
+#[test]
+fn moto_starts_empty() {
+    let (one, other) = (moto().unwrap(), moto().unwrap());
+    for emulator in [&one, &other] {
+        let (status, _) = emulator.post("/moto-api/reset", "").unwrap();
+        assert_eq!(status, 200);
+    }
 }
 
 #[test]

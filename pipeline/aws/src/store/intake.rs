@@ -10,7 +10,7 @@ use aisaws_core::event::Event;
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{EventId, RuleId};
 use aisaws_core::port::{Derived, Disposition, Recorded, Stored};
-use aisaws_core::source::cloudtrail;
+use aisaws_core::source;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::Value;
 
@@ -349,8 +349,9 @@ pub(super) async fn hits(store: &Store, pointer: &Attributes) -> Result<Vec<Hit>
 pub(super) async fn event(store: &Store, item: &Attributes) -> Result<Event, Trouble> {
     let row = Row(item);
     let raw = store.text(row.body()?).await?;
+    let source = row.json(SOURCE)?;
     let mut event =
-        cloudtrail::parse(&raw).map_err(|e| row.unreadable("body", Some(Box::new(e))))?;
+        source::parse(source, &raw).map_err(|e| row.unreadable("body", Some(Box::new(e))))?;
     let id = row.text(ID)?;
     if event.id.as_str() != id {
         event.id = EventId::new(id);

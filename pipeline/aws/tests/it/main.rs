@@ -6,11 +6,15 @@
     clippy::indexing_slicing,
     reason = "a test that meets what it did not expect ends"
 )]
+#![allow(clippy::large_futures, reason = "a test's stack is large enough")]
 
 mod archive;
 mod conformance;
+mod cut;
 mod orchestrator;
 mod place;
+mod proxy;
 mod queue;
+mod scene;
 mod store;
 mod topic;

@@ -1,46 +1,20 @@
 //! Executions are named after their incidents, started once, and answered by token.
 
+use std::collections::BTreeSet;
+
 use aisaws_aws::StepFunctions;
 use aisaws_core::canonical::Digest;
-use aisaws_core::event::ActorKind;
 use aisaws_core::fault::{Classify as _, Fault};
-use aisaws_core::handoff::{Ballot, Detected, Signals, Vote};
-use aisaws_core::id::{EventId, IncidentId};
+use aisaws_core::handoff::{Ballot, Detected, Vote};
 use aisaws_core::port::{Orchestrator as _, StoreError};
-use aisaws_core::resource::ResourceRef;
-use aisaws_core::risk::Severity;
 use aws_sdk_sfn::types::ExecutionStatus;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::place::{aws, name, sdk};
+use crate::scene::incident;
 
-fn detected(incident: &str) -> Detected {
-    Detected {
-        incident: IncidentId::from_cause(&[incident]),
-        resource: ResourceRef {
-            kind: "AWS::S3::Bucket".to_owned(),
-            id: "acme".to_owned(),
-            account: "111122223333".into(),
-            region: "eu-west-1".into(),
-        },
-        event: EventId::new("a"),
-        time: Timestamp::UNIX_EPOCH,
-        rules: vec!["test.rule".into()],
-        controls: Vec::new(),
-        severity: Severity::High,
-        signals: Signals {
-            actor: ActorKind::IamUser,
-            mfa: None,
-            error_code: None,
-            is_unknown_network: None,
-            invoked_by: None,
-            other_rules_by_actor: 0,
-            tags: None,
-            is_sample: false,
-            is_trial: false,
-        },
-    }
+fn detected(name: &str) -> Detected {
+    incident(name, BTreeSet::new()).detected
 }
 
 /// A machine that asks by a queue and waits, and the queue.

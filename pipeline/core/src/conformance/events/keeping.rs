@@ -5,8 +5,9 @@ use serde_json::json;
 use crate::conformance::claim::{Outcome, equal, holds};
 use crate::conformance::scene::{HOSTILE, Scene, hit, plain};
 use crate::conformance::together::together;
+use crate::event::Source;
 use crate::port::{Derived, Disposition, Events, Recorded, Stored};
-use crate::source::cloudtrail;
+use crate::source::{self, cloudtrail, posture};
 
 /// What was appended is read with every field as it was.
 pub async fn an_event_reads_back_exactly(events: &dyn Events) -> Outcome {
@@ -211,6 +212,27 @@ pub async fn concurrent_batches_that_overlap_keep_each_event_once(
     }
     equal("new events", &new, &100)?;
     holds("the last event is there", one.get(&scene.id("99")).await?.is_some())
+}
+
+/// A record is read back by the parser of its own source.
+pub async fn events_of_other_sources_read_back_exactly(events: &dyn Events) -> Outcome {
+    let scene = Scene::new("events/sources");
+    let (time, bucket) = (scene.at(1), scene.bucket("b"));
+    let found = json!({
+        "postureFinding": posture::VERSION, "scan": scene.own("scan"), "time": time,
+        "control": "s3.bucket-acl-public", "severity": "high", "resource": bucket,
+    });
+    let finding = json!({
+        "id": scene.own("finding"), "type": "Policy:S3/BucketAnonymousAccessGranted",
+        "accountId": "111122223333", "region": "eu-west-1", "severity": 8, "updatedAt": time,
+        "resource": { "s3BucketDetails": [{ "name": scene.own("b") }] },
+    });
+    for (source, record) in [(Source::Posture, found), (Source::GuardDuty, finding)] {
+        let event = source::parse(source, &record.to_string())?;
+        equal("answer", &events.append(vec![plain(event.clone())]).await?, &vec![Stored::New])?;
+        equal("event", &events.get(&event.id).await?, &Some(event))?;
+    }
+    Ok(())
 }
 
 /// Once, whoever derives them; an event that is not stored is named and its hit is not kept.

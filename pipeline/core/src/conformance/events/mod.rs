@@ -26,6 +26,7 @@ pub async fn run_all(one: &dyn Events, other: &dyn Events) -> Report {
         hostile_texts_in_events_read_back_exactly(one);
         large_events_read_back_exactly(one);
         own_events_are_kept(one);
+        events_of_other_sources_read_back_exactly(one);
         hits_of_correlations_are_kept_with_stored_events(one, other);
         one_of_many_concurrent_deliveries_is_new(one, other);
         concurrent_batches_that_overlap_keep_each_event_once(one, other);
