@@ -48,3 +48,8 @@ pub use tasks::{Effects, Submission, TaskCall, TaskFailure, TaskResult, TaskToke
 pub use testfile::{CaseReport, run_test_file};
 
 pub(crate) use lang::escape as lang_escape;
+
+/// The README's example is built and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -135,9 +135,23 @@ const RESPONSES: &[(&str, &[(&str, Shape)])] = &[
     ),
 ];
 
-/// Whether `result` may be what `resource` gives; of an unknown one anything may.
-pub(super) fn fits(resource: &str, result: &Value) -> bool {
+/// Members that a response always has, as the models of the services say.
+const REQUIRED: &[(&str, &[&str])] = &[
+    ("states:startExecution", &["ExecutionArn", "StartDate"]),
+    ("sfn:startExecution", &["ExecutionArn", "StartDate"]),
+];
+
+/// Whether `result` may be what `resource` gives; of an unknown one anything may. What must be
+/// there is looked at where the mode is `STRICT`.
+pub(super) fn fits(resource: &str, result: &Value, is_strict: bool) -> bool {
+    let is_sync = resource.contains(".sync");
     let resource = resource.split_once('.').map_or(resource, |(action, _)| action);
+    let required = REQUIRED.iter().find(|(end, _)| resource.ends_with(end) && !is_sync);
+    let is_complete =
+        required.is_none_or(|(_, names)| names.iter().all(|name| result.get(name).is_some()));
+    if is_strict && !is_complete {
+        return false;
+    }
     RESPONSES
         .iter()
         .find(|(end, _)| resource.ends_with(end))

@@ -240,8 +240,10 @@ fn is_mock(probe: &Probe, mock: &Value, reveals: bool) -> bool {
         "Parallel" | "Map" => result.is_array(),
         _ => {
             let resource = probe.state.get("Resource").and_then(Value::as_str).unwrap_or_default();
-            mock.get("fieldValidationMode").and_then(Value::as_str) == Some("NONE")
-                || shapes::fits(resource, &result)
+            match mock.get("fieldValidationMode").and_then(Value::as_str) {
+                Some("NONE") => true,
+                mode => shapes::fits(resource, &result, mode != Some("PRESENT")),
+            }
         }
     }
 }
