@@ -13,6 +13,7 @@ mod crash;
 mod detect;
 mod edges;
 mod machine;
+mod noise;
 mod program;
 mod real_input;
 mod same_incidents;

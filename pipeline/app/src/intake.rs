@@ -13,6 +13,7 @@ use aisaws_core::window::Match;
 
 use crate::input::{Input, InputError, Item, dead_letter, read_records};
 use crate::own::OwnRoles;
+use crate::suppress::{Suppression, suppress};
 
 /// Records that one commit takes.
 const GROUP: usize = 2048;
@@ -25,6 +26,8 @@ pub struct Examiner {
     pub detector: Arc<dyn Detector>,
     /// Our own roles.
     pub own: OwnRoles,
+    /// What is known to be no incident.
+    pub suppressions: Vec<Suppression>,
     /// Which resources an event changes.
     pub touched: fn(&Event) -> Vec<ResourceRef>,
 }
@@ -54,6 +57,8 @@ pub struct Tally {
     pub dead_letters: u64,
     /// Rules that fired, over all new events.
     pub hits: u64,
+    /// Of these, suppressed.
+    pub suppressed: u64,
     /// Events of this run that hit a rule or count for a correlation, new or not, in order of
     /// reading.
     pub hit_events: Vec<EventId>,
@@ -84,7 +89,10 @@ impl Examiner {
             return Ok((record, Vec::new()));
         }
         match self.detector.find(&event) {
-            Ok(Found { hits, matches }) => {
+            Ok(Found { mut hits, matches }) => {
+                for hit in &mut hits {
+                    suppress(&self.suppressions, &event, hit);
+                }
                 let touches = (self.touched)(&event);
                 let disposition = Disposition::Examined;
                 Ok((Recorded { event, hits, disposition, touches }, matches))
@@ -199,7 +207,11 @@ impl Keeper {
         tally.dead_letters += letters.len() as u64;
         let facts: Vec<_> = records
             .iter()
-            .map(|r| (r.hits.len() as u64, r.disposition == Disposition::Own))
+            .map(|r| {
+                let suppressed = r.hits.iter().filter(|hit| hit.suppressed_by.is_some());
+                let is_own = r.disposition == Disposition::Own;
+                (r.hits.len() as u64, suppressed.count() as u64, is_own)
+            })
             .collect();
         let counting: BTreeSet<&EventId> = matches.iter().map(|found| &found.entry.event).collect();
         let hit: Vec<Option<EventId>> = records
@@ -218,10 +230,11 @@ impl Keeper {
         // First the windows: an event that is stored is never missing from one.
         self.windows.add(matches, self.clock.now()).await?;
         let stored = self.events.append(records).await?;
-        for ((answer, (hits, is_own)), id) in stored.into_iter().zip(facts).zip(hit) {
+        for ((answer, (hits, suppressed, is_own)), id) in stored.into_iter().zip(facts).zip(hit) {
             match answer {
                 Stored::New | Stored::Variant => {
                     tally.hits += hits;
+                    tally.suppressed += suppressed;
                     tally.own += u64::from(is_own);
                 }
                 Stored::Duplicate => tally.duplicates += 1,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aisaws_core::event::{Event, Standing};
+use aisaws_core::event::{ActorKind, Event, Standing};
 use aisaws_core::handoff::{Detected, Signals};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{ControlId, IncidentId, RuleId};
@@ -15,6 +15,7 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::join::{Group, Joining, group};
 use crate::network::KnownNetworks;
 
 /// Events looked at in one go.
@@ -24,103 +25,138 @@ const CONCURRENT: usize = 64;
 /// How far back other hits of the same principal count.
 const HOUR: Duration = Duration::from_hours(1);
 
+/// What opening stands on.
+#[derive(Clone, Copy)]
+pub struct Opening<'a> {
+    /// Where incidents are kept.
+    pub incidents: &'a dyn Incidents,
+    /// The protected account.
+    pub account: &'a dyn Account,
+    /// Runs the state machine.
+    pub orchestrator: &'a dyn Orchestrator,
+    /// Where calls are expected from.
+    pub networks: &'a KnownNetworks,
+    /// Which hits are one incident.
+    pub joining: Joining,
+    /// Time.
+    pub clock: &'a dyn Clock,
+}
+
+impl std::fmt::Debug for Opening<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opening").field("joining", &self.joining).finish_non_exhaustive()
+    }
+}
+
 /// Opens incidents for every stored hit that has none, and starts their executions.
 /// Returns the incidents, repeated openings included, in no particular order.
 ///
 /// # Errors
 /// Where the store fails; hits not yet taken stay pending.
-pub async fn open_pending(
-    incidents: &dyn Incidents,
-    account: &dyn Account,
-    orchestrator: &dyn Orchestrator,
-    networks: &KnownNetworks,
-    clock: &dyn Clock,
-) -> Result<Vec<Detected>, StoreError> {
-    let open = |pending| open_one(incidents, account, orchestrator, networks, clock, pending);
+pub async fn open_pending(opening: Opening<'_>) -> Result<Vec<Detected>, StoreError> {
+    let Opening { incidents, clock, joining, .. } = opening;
     let mut opened = Vec::new();
     loop {
-        let page = incidents.pending(PAGE).await?;
+        let mut page = incidents.pending(PAGE).await?;
+        for pending in &mut page {
+            pending.hits.retain(|hit| hit.suppressed_by.is_none());
+        }
         // An event without a hit cannot be taken off the list; a damaged store must not hold us.
         if page.iter().all(|pending| pending.hits.is_empty()) {
             return Ok(opened);
         }
-        // Events that are incidents of their own are opened side by side, so that their commits
-        // share the disk. Those that may join one incident come in order: the first one opens it.
-        let (joining, single): (Vec<_>, Vec<_>) = page.into_iter().partition(|p| {
-            p.event.cause.is_some() || p.hits.iter().any(|hit| hit.window_seconds.is_some())
-        });
-        let mut running =
-            futures::stream::iter(single.into_iter().map(open)).buffer_unordered(CONCURRENT);
-        while let Some(detected) = running.next().await {
-            opened.extend(detected?);
+        let groups = group(incidents, joining, &page).await?;
+        // Side by side, so that their commits share the disk.
+        let page = &page;
+        let open = groups.into_iter().map(|(id, found)| open_one(opening, page, id, found));
+        let mut running = futures::stream::iter(open).buffer_unordered(CONCURRENT);
+        let mut last = None;
+        while let Some(outcome) = running.next().await {
+            if let Some((incident, standing)) = outcome? {
+                last = Some(incident);
+                opened.push(standing);
+            }
         }
-        for pending in joining {
-            opened.extend(open(pending).await?);
+        // Only now are the events done with: a process that dies before meets them again.
+        if let Some(incident) = last {
+            let done = page.iter().filter(|pending| !pending.hits.is_empty());
+            let taken = done.map(|pending| pending.event.id.clone()).collect();
+            incidents.open(incident, taken, clock.now()).await?;
         }
     }
 }
 
 async fn open_one(
-    incidents: &dyn Incidents,
-    account: &dyn Account,
-    orchestrator: &dyn Orchestrator,
-    networks: &KnownNetworks,
-    clock: &dyn Clock,
-    pending: Pending,
-) -> Result<Vec<Detected>, StoreError> {
-    let Pending { event, hits } = pending;
-    let mut opened = Vec::new();
-    let mut last = None;
-    for (id, hits) in by_incident(&event, hits) {
-        let signals = signals(incidents, account, networks, &event, &hits).await?;
-        let Some(detected) = detected(id, &event, &hits, signals) else { continue };
-        let incident =
-            Incident { detected: detected.clone(), events: BTreeSet::from([event.id.clone()]) };
-        incidents.open(incident.clone(), Vec::new(), clock.now()).await?;
-        last = Some(incident);
-        // What was recorded first stands: a second event of the same incident changes nothing.
-        let standing = incidents.get(id).await?.map_or(detected, |incident| incident.detected);
-        orchestrator.start(&standing).await?;
-        opened.push(standing);
-    }
-    // Only now is the event done with: a process that dies before meets it again.
-    if let Some(incident) = last {
-        incidents.open(incident, vec![event.id], clock.now()).await?;
-    }
-    Ok(opened)
+    opening: Opening<'_>,
+    page: &[Pending],
+    id: IncidentId,
+    found: Group,
+) -> Result<Option<(Incident, Detected)>, StoreError> {
+    let Opening { incidents, orchestrator, clock, .. } = opening;
+    let events: Vec<&Event> =
+        found.events.iter().filter_map(|place| page.get(*place)).map(|p| &p.event).collect();
+    let Some(first) = events.first() else { return Ok(None) };
+    let signals = gravest(opening, &events, &found.hits).await?;
+    let Some(detected) = detected(id, first, &found.hits, signals) else { return Ok(None) };
+    let events = events.iter().map(|event| event.id.clone()).collect();
+    let incident = Incident { detected: detected.clone(), events };
+    incidents.open(incident.clone(), Vec::new(), clock.now()).await?;
+    // What was recorded first stands: a later event of the same incident changes nothing.
+    let standing = incidents.get(id).await?.map_or(detected, |incident| incident.detected);
+    orchestrator.start(&standing).await?;
+    Ok(Some((incident, standing)))
 }
 
-/// Groups an event's hits by the incident they belong to: one per resource and what the event
-/// tells of, so that updates and copies of a finding, and the copies of a call that several
-/// accounts saw, are one. For rules with a window, hits on one resource within it are one
-/// incident.
-fn by_incident(event: &Event, hits: Vec<Hit>) -> BTreeMap<IncidentId, Vec<Hit>> {
-    let mut groups: BTreeMap<IncidentId, Vec<Hit>> = BTreeMap::new();
-    for hit in hits {
-        let resource = hit.resource.key();
-        let id = match hit.window_seconds {
-            Some(seconds) if seconds > 0 => {
-                let window = event.time.as_second().div_euclid(i64::from(seconds));
-                IncidentId::from_cause(&[
-                    "window",
-                    hit.rule.as_str(),
-                    &resource,
-                    &seconds.to_string(),
-                    &window.to_string(),
-                    // A refused call is only logged; it must not stand for those that follow.
-                    if event.has_failed() && !hit.is_correlation { "refused" } else { "made" },
-                ])
-            }
-            Some(_) | None => match &event.cause {
-                Some(cause) => {
-                    IncidentId::from_cause(&["cause", &event.source.to_string(), cause, &resource])
-                }
-                None => IncidentId::from_cause(&["event", event.id.as_str(), &resource]),
-            },
-        };
-        groups.entry(id).or_default().push(hit);
+/// Callers and their ways that are told apart among the events of one incident.
+const WAYS: usize = 16;
+
+/// The signals of several events as one: of each the gravest.
+async fn gravest(
+    opening: Opening<'_>,
+    events: &[&Event],
+    hits: &[Hit],
+) -> Result<Signals, StoreError> {
+    let Opening { incidents, account, networks, .. } = opening;
+    let mut ways = Vec::new();
+    let mut whole: Option<Signals> = None;
+    for event in events {
+        let way = (&event.actor, &event.source_address, &event.error_code);
+        if ways.contains(&way) || ways.len() >= WAYS {
+            continue;
+        }
+        ways.push(way);
+        let next = signals(incidents, account, networks, event, hits).await?;
+        whole = Some(match whole {
+            None => next,
+            Some(before) => graver(before, next),
+        });
     }
-    groups
+    match (whole, events.first()) {
+        (Some(whole), _) => Ok(whole),
+        // INVARIANT: the first event makes a way, so there are signals where there are events.
+        (None, first) => {
+            let id = first.map(|event| event.id.as_str().to_owned()).unwrap_or_default();
+            Err(StoreError::NotFound { what: "event", id })
+        }
+    }
+}
+
+fn graver(one: Signals, other: Signals) -> Signals {
+    let any = |a: Option<bool>, b: Option<bool>, grave: bool| match (a, b) {
+        (a, b) if a == Some(grave) || b == Some(grave) => Some(grave),
+        (a, b) => a.or(b),
+    };
+    Signals {
+        actor: if other.actor == ActorKind::Root { other.actor } else { one.actor },
+        mfa: any(one.mfa, other.mfa, false),
+        error_code: one.error_code.filter(|_| other.error_code.is_some()),
+        is_unknown_network: any(one.is_unknown_network, other.is_unknown_network, true),
+        invoked_by: one.invoked_by.filter(|_| other.invoked_by.is_some()),
+        other_rules_by_actor: one.other_rules_by_actor.max(other.other_rules_by_actor),
+        tags: one.tags.or(other.tags),
+        is_trial: one.is_trial && other.is_trial,
+        is_sample: one.is_sample && other.is_sample,
+    }
 }
 
 fn detected(id: IncidentId, event: &Event, hits: &[Hit], signals: Signals) -> Option<Detected> {

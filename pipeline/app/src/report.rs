@@ -51,6 +51,9 @@ pub struct Totals {
     pub dead_letters: u64,
     /// Rules that fired on new events.
     pub hits: u64,
+    /// Of these, suppressed.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub suppressed: u64,
     /// Incidents.
     pub incidents: Incidence,
 }
@@ -145,9 +148,15 @@ pub async fn run(incidents: &dyn Incidents, run: &Run) -> Result<Report, StoreEr
         own: run.tally.own,
         dead_letters: run.tally.dead_letters,
         hits: run.tally.hits,
+        suppressed: run.tally.suppressed,
         incidents: incidence(&reports),
     };
     Ok(Report { incidents: reports, totals })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn incidence(reports: &[IncidentReport]) -> Incidence {

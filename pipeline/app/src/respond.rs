@@ -14,8 +14,10 @@ use crate::approve::deliver;
 use crate::correlate::{Settled, settle};
 use crate::input::Input;
 use crate::intake::{Examiner, IntakeError, Keeper, Tally, take_in};
+use crate::join::Joining;
 use crate::network::KnownNetworks;
-use crate::open::open_pending;
+use crate::open::{Opening, open_pending};
+use crate::suppress::suppress;
 
 /// Resources that are worked on at a time.
 const CONCURRENT: usize = 64;
@@ -54,12 +56,18 @@ pub struct Responder {
     ports: Ports,
     examiner: Arc<Examiner>,
     networks: KnownNetworks,
+    joining: Joining,
 }
 
 impl Responder {
     /// A responder over these ports.
-    pub fn new(ports: Ports, examiner: Arc<Examiner>, networks: KnownNetworks) -> Self {
-        Self { ports, examiner, networks }
+    pub fn new(
+        ports: Ports,
+        examiner: Arc<Examiner>,
+        networks: KnownNetworks,
+        joining: Joining,
+    ) -> Self {
+        Self { ports, examiner, networks, joining }
     }
 
     /// Reads the inputs and keeps their events; nothing is acted upon yet.
@@ -93,13 +101,14 @@ impl Responder {
         let Settled { hits, events: fired, full, unreadable } = self.settle().await?;
         tally.hits = tally.hits.saturating_add(hits);
         tally.hit_events.extend(fired);
-        let opened = open_pending(
-            ports.incidents.as_ref(),
-            ports.account.as_ref(),
-            ports.orchestrator.as_ref(),
-            &self.networks,
-            ports.clock.as_ref(),
-        )
+        let opened = open_pending(Opening {
+            incidents: ports.incidents.as_ref(),
+            account: ports.account.as_ref(),
+            orchestrator: ports.orchestrator.as_ref(),
+            networks: &self.networks,
+            joining: self.joining,
+            clock: ports.clock.as_ref(),
+        })
         .await?;
         let chains = self.chains(left, opened).await?;
         let mut running = futures::stream::iter(chains.into_values().map(|chain| async move {
@@ -133,7 +142,11 @@ impl Responder {
             return Ok(Settled::default());
         };
         let (windows, events) = (ports.windows.as_ref(), ports.events.as_ref());
-        settle(correlator, windows, events, ports.clock.as_ref(), &|_, _| {}).await
+        let suppressions = &self.examiner.suppressions;
+        settle(correlator, windows, events, ports.clock.as_ref(), &|event, hit| {
+            suppress(suppressions, event, hit);
+        })
+        .await
     }
 
     /// Incidents to run, by resource and in the order of their events: what an interrupted run

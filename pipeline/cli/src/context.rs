@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aisaws_app::config::{self, Config};
 use aisaws_app::intake::Examiner;
+use aisaws_app::join::Joining;
 use aisaws_app::network::KnownNetworks;
 use aisaws_app::own::OwnRoles;
 use aisaws_app::respond::Responder;
@@ -116,10 +117,12 @@ impl Context {
         let examiner = Examiner {
             detector: Arc::new(self.rules()?),
             own: OwnRoles::new(self.config.own.roles.clone()),
+            suppressions: self.config.suppress.clone(),
             touched: aisaws_controls::touched,
         };
         let networks = KnownNetworks::new(self.config.network.known.clone());
-        Ok(Responder::new(ports, Arc::new(examiner), networks))
+        let joining = Joining { window_seconds: self.config.noise.window_seconds };
+        Ok(Responder::new(ports, Arc::new(examiner), networks, joining))
     }
 
     fn channels(&self) -> anyhow::Result<Vec<Arc<dyn Channel>>> {

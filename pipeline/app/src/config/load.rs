@@ -44,6 +44,12 @@ pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
         .map_err(|e| ConfigError::Parse { origin: origin.to_owned(), reason: e.to_string() })?;
     check_webhook(&config.alert.webhook)
         .map_err(|reason| ConfigError::Parse { origin: origin.to_owned(), reason })?;
+    for (number, suppression) in (1..).zip(&config.suppress) {
+        suppression.check().map_err(|reason| ConfigError::Parse {
+            origin: origin.to_owned(),
+            reason: format!("[[suppress]] number {number}: {reason}"),
+        })?;
+    }
     Ok(config)
 }
 
@@ -102,6 +108,12 @@ pub fn load(
         check_webhook(&value)
             .map_err(|reason| ConfigError::Variable { name: "AISAWS_ALERT_WEBHOOK", reason })?;
         config.alert.webhook = value;
+    }
+    if let Some(value) = variable("AISAWS_NOISE_WINDOW_SECONDS") {
+        config.noise.window_seconds = value.parse().map_err(|_| ConfigError::Variable {
+            name: "AISAWS_NOISE_WINDOW_SECONDS",
+            reason: "write a number of seconds".to_owned(),
+        })?;
     }
     for (name, setting) in [
         ("AISAWS_ALERT_LOGGED", &mut config.alert.logged),

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::suppress::Suppression;
+
 /// The file that `aisaws config init` writes: every key with its default and its meaning.
 pub const DEFAULT: &str = include_str!("default.toml");
 
@@ -28,8 +30,26 @@ pub struct Config {
     pub score: Score,
     /// `[decide]`
     pub decide: Decide,
+    /// `[noise]`
+    pub noise: Noise,
+    /// `[[suppress]]`
+    pub suppress: Vec<Suppression>,
     /// `[alert]`
     pub alert: Alert,
+}
+
+/// What is one incident.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Noise {
+    /// Seconds in which hits on one resource are one incident; 0: each event is one.
+    pub window_seconds: u32,
+}
+
+impl Default for Noise {
+    fn default() -> Self {
+        Self { window_seconds: 3600 }
+    }
 }
 
 /// Where things are kept.

@@ -39,6 +39,15 @@ pub(crate) async fn respond(
     inputs: Vec<Input>,
 ) -> anyhow::Result<Report> {
     let responder = context.responder(embedded.ports().clone())?;
+    let now = embedded.ports().clock.now();
+    for suppression in context.config.suppress.iter().filter(|s| s.is_over(now)) {
+        note(&format!(
+            "the suppression of {} ({}) ended on {} and hides nothing after it",
+            data(&suppression.owner),
+            data(&suppression.reason),
+            suppression.expires
+        ));
+    }
     let bar = progress(&inputs);
     let reading = bar.clone();
     let tally = responder.take_in(inputs, move |bytes| reading.inc(bytes as u64)).await?;
@@ -112,6 +121,9 @@ pub(crate) fn print(report: &Report) {
     row("  our own", totals.own);
     row("dead letters", totals.dead_letters);
     row("hits", totals.hits);
+    if totals.suppressed > 0 {
+        row("  suppressed", totals.suppressed);
+    }
     row("incidents", totals.incidents.total);
     for decision in [Decision::Act, Decision::AskHuman, Decision::LogOnly] {
         let count = totals.incidents.by_decision.get(&decision.to_string()).copied().unwrap_or(0);
