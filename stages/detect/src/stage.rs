@@ -3,8 +3,7 @@
 use aisaws_core::fault::{Classify, Fault};
 use aisaws_core::hit::Hit;
 use aisaws_core::port::{DetectError, Detector as _};
-use aisaws_core::source::Malformed;
-use aisaws_core::source::cloudtrail;
+use aisaws_core::source::{Malformed, read_one};
 use aisaws_core::stage::{Cx, Stage};
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::detect::Detect;
 
-/// One CloudTrail record as it came.
+/// One record of any source as it came, in its envelope or without.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub struct Record(Box<RawValue>);
@@ -20,7 +19,7 @@ pub struct Record(Box<RawValue>);
 /// Why a record could not be examined.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// It is no CloudTrail record.
+    /// It is no record of a source that is read.
     #[error("the record is none that can be examined")]
     Malformed(#[from] Malformed),
     /// A part that a rule looks at cannot be read.
@@ -45,7 +44,7 @@ impl Stage for Detect {
     type Error = StageError;
 
     async fn run(&self, _: Cx<'_>, Record(raw): Record) -> Result<Vec<Hit>, StageError> {
-        let event = cloudtrail::parse(raw.get())?;
+        let event = read_one(raw.get())?;
         Ok(self.detect(&event)?)
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aisaws_core::canonical::{self, Digest};
 use aisaws_core::event::Event;
 use aisaws_core::hit::Hit;
-use aisaws_core::id::{EventId, RuleId};
+use aisaws_core::id::{AccountId, EventId, RuleId};
 use aisaws_core::port::{Derived, Disposition, Recorded, Stored};
 use aisaws_core::source;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -28,6 +28,7 @@ pub(super) const CONTENT_PK: &str = "content_pk";
 pub(super) const CONTENT_SK: &str = "content_sk";
 const TIME: &str = "time";
 const SOURCE: &str = "source";
+const ACCOUNT: &str = "account";
 const DIGEST: &str = "digest";
 const PRINCIPAL: &str = "principal";
 const RULE: &str = "rule";
@@ -206,7 +207,7 @@ fn content(
         .with("disposition", disposition)
         .with("name", event.name.as_str())
         .with("service", event.service.as_str())
-        .with("account", event.account.as_str())
+        .with(ACCOUNT, event.account.as_str())
         .with("region", event.region.as_str())
         .with_some(PRINCIPAL, event.actor.principal())
         .with_some("error", event.error_code.as_deref())
@@ -352,9 +353,13 @@ pub(super) async fn event(store: &Store, item: &Attributes) -> Result<Event, Tro
     let source = row.json(SOURCE)?;
     let mut event =
         source::parse(source, &raw).map_err(|e| row.unreadable("body", Some(Box::new(e))))?;
-    let id = row.text(ID)?;
+    let (id, account) = (row.text(ID)?, row.text(ACCOUNT)?);
     if event.id.as_str() != id {
         event.id = EventId::new(id);
+    }
+    // The account may have stood in an envelope that is not kept.
+    if event.account.as_str() != account {
+        event.account = AccountId::new(account);
     }
     Ok(event)
 }

@@ -27,6 +27,9 @@ pub enum Malformed {
         /// What it says.
         text: String,
     },
+    /// Nothing that is read here.
+    #[error("{0}")]
+    Unknown(String),
     /// Of a form of ours that is not known.
     #[error("the finding has form {found}, this program reads form {known}; use a later one")]
     Version {

@@ -24,6 +24,36 @@ pub use shape::{ENVELOPES, Shape, recognise};
 
 use crate::event::{Event, Source};
 
+/// Reads the one record in a text: bare, in its envelope, or alone in its list.
+///
+/// # Errors
+/// [`Malformed`], also for several records and for what is none.
+pub fn read_one(text: &str) -> Result<Event, Malformed> {
+    match recognise(text)? {
+        Shape::Record(source, raw, account) => {
+            check(&raw)?;
+            let mut event = parse(source, &raw)?;
+            if let Some(account) = account.filter(|_| event.account.as_str() == "unknown") {
+                event.account = account;
+            }
+            Ok(event)
+        }
+        Shape::Many(objects) => match &objects[..] {
+            // The list of an envelope of Security Hub; a list in a list is not looked into.
+            [one] => match recognise(one)? {
+                Shape::Record(source, raw, _) => check(&raw).and_then(|()| parse(source, &raw)),
+                Shape::Many(_) => Err(Malformed::Unknown("a list in a list is no record".into())),
+                Shape::Unknown(reason) => Err(Malformed::Unknown(reason)),
+            },
+            several => {
+                let reason = format!("{} records where one is wanted; hand in each", several.len());
+                Err(Malformed::Unknown(reason))
+            }
+        },
+        Shape::Unknown(reason) => Err(Malformed::Unknown(reason)),
+    }
+}
+
 /// Reads one record of that source, without envelope.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use aisaws_core::event::{ActorKind, Event, Source};
+use aisaws_core::event::{ActorKind, Event};
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::handoff::{Detected, Signals};
 use aisaws_core::hit::Hit;
@@ -177,41 +177,6 @@ async fn a_file_of_the_version_before_is_read_on() {
     let store = Store::open(&path).unwrap();
     assert_eq!(Events::get(&store, &"a".into()).await.unwrap(), Some(event("a")));
     assert_eq!(store.pending(10).await.unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn an_event_of_every_source_is_read_as_it_was_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("store.sqlite")).unwrap();
-    let findings = [
-        (
-            Source::GuardDuty,
-            r#"{"id":"f1","arn":"arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/f1","type":"Policy:S3/BucketPublicAccessGranted","accountId":"111122223333","region":"eu-west-1","updatedAt":"2026-03-01T10:00:00Z","severity":8,"service":{},"resource":{"s3BucketDetails":[{"name":"acme"}]}}"#,
-        ),
-        (
-            Source::Config,
-            r#"{"configRuleName":"r","awsAccountId":"111122223333","awsRegion":"eu-west-1","resourceType":"AWS::S3::Bucket","resourceId":"acme","newEvaluationResult":{"complianceType":"NON_COMPLIANT","resultRecordedTime":"2026-03-01T10:00:00Z"}}"#,
-        ),
-        (
-            Source::SecurityHub,
-            r#"{"Id":"s1","ProductArn":"arn:aws:securityhub:eu-west-1::product/aws/securityhub","AwsAccountId":"111122223333","UpdatedAt":"2026-03-01T10:00:00Z"}"#,
-        ),
-        (
-            Source::AccessAnalyzer,
-            r#"{"id":"a1","resourceType":"AWS::S3::Bucket","resource":"arn:aws:s3:::acme","status":"ACTIVE","updatedAt":"2026-03-01T10:00:00Z","accountId":"111122223333","region":"eu-west-1"}"#,
-        ),
-        (
-            Source::Posture,
-            r#"{"postureFinding":1,"scan":"one","time":"2026-03-01T10:00:00Z","control":"s3.bucket-acl-public","severity":"high","resource":{"type":"AWS::S3::Bucket","id":"acme","account":"111122223333","region":"eu-west-1"}}"#,
-        ),
-    ];
-    for (source, raw) in findings {
-        let event = aisaws_core::source::parse(source, raw).unwrap();
-        let record = Recorded { event: event.clone(), ..record("x") };
-        let record = Recorded { hits: Vec::new(), ..record };
-        Events::append(&store, vec![record]).await.unwrap();
-        assert_eq!(Events::get(&store, &event.id).await.unwrap(), Some(event), "{source}");
-    }
 }
 
 #[test]

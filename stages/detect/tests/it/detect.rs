@@ -7,7 +7,7 @@ use aisaws_core::event::{Event, Source};
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::port::{Clock, Detector as _};
 use aisaws_core::risk::Severity;
-use aisaws_core::source::cloudtrail;
+use aisaws_core::source::{cloudtrail, read_one};
 use aisaws_core::stage::{Cx, invoke};
 use aisaws_detect::sigma::{Extra, Logs, Problem, RuleSet, Why, parse};
 use aisaws_detect::{Detect, Foreign, Mapping, StageError, lint};
@@ -120,6 +120,59 @@ fn a_hit_that_nothing_can_place_is_about_the_account() {
         assert!(located.controls.is_empty());
         assert_eq!(detect.detect(&event).unwrap()[0].resource, located.resources[0]);
     }
+}
+
+/// Lambda's events carry the version of its API (Stratus Red Team, cloud-custodian#3292). Names
+/// are matched as they are logged, since rules from elsewhere spell versions out.
+#[test]
+fn a_rule_says_whether_it_means_every_version_of_an_event() {
+    let record = json!({
+        "eventName": "AddPermission20150331v2", "eventSource": "lambda.amazonaws.com",
+        "eventTime": "2026-03-01T10:00:00Z",
+    });
+    let event = cloudtrail::parse(&record.to_string()).unwrap();
+    let rows = [
+        ("eventName: AddPermission", 0),
+        ("eventName: AddPermission20150331v2", 1),
+        ("eventName|startswith: AddPermission", 1),
+    ];
+    for (wanted, expected) in rows {
+        let detect = detect(&RULE.replace("eventName: Something", wanted));
+        assert_eq!(detect.detect(&event).unwrap().len(), expected, "{wanted}");
+    }
+}
+
+#[test]
+fn a_rule_for_findings_points_at_what_the_finding_names() {
+    let rule = RULE
+        .replace("service: cloudtrail", "service: guardduty")
+        .replace("eventName: Something", "type: 'Policy:S3/BucketPublicAccessGranted'")
+        .replace("type: AWS::IAM::AccessKey", "type: AWS::S3::Bucket")
+        .replace(
+            "id: [requestParameters.first, { field: requestParameters.second, split: ':' }]",
+            "from: finding",
+        )
+        .replace("    account: userIdentity.accountId\n", "");
+    let detect = detect(&rule);
+    let finding = |severity: f64| {
+        let record = json!({
+            "id": "f-1", "arn": "arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/f-1",
+            "type": "Policy:S3/BucketPublicAccessGranted", "severity": severity, "service": {},
+            "accountId": "111122223333", "region": "eu-west-1", "updatedAt": "2026-03-01T10:00:00Z",
+            "resource": { "s3BucketDetails": [{ "name": "acme-reports" }] },
+        });
+        read_one(&record.to_string()).unwrap()
+    };
+    // The rule says `high`; a finding can only make it graver.
+    for (severity, expected) in [(2.0, Severity::High), (9.5, Severity::Critical)] {
+        let hits = detect.detect(&finding(severity)).unwrap();
+        let [hit] = hits.as_slice() else { panic!("{hits:?}") };
+        assert_eq!(hit.resource.to_string(), "AWS::S3::Bucket acme-reports");
+        assert_eq!(hit.severity, expected);
+    }
+    let both = rule.replace("from: finding", "from: finding\n    id: requestParameters.first");
+    let (_, errors) = Detect::new([("rule.yml", both.as_str())], Vec::new());
+    assert!(errors[0].to_string().contains("rule.yml"), "{errors:?}");
 }
 
 struct NoClock;

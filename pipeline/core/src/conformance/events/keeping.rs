@@ -6,6 +6,7 @@ use crate::conformance::claim::{Outcome, equal, holds};
 use crate::conformance::scene::{HOSTILE, Scene, hit, plain};
 use crate::conformance::together::together;
 use crate::event::Source;
+use crate::id::AccountId;
 use crate::port::{Derived, Disposition, Events, Recorded, Stored};
 use crate::source::{self, cloudtrail, posture};
 
@@ -15,6 +16,44 @@ pub async fn an_event_reads_back_exactly(events: &dyn Events) -> Outcome {
     let event = scene.event_with("a", 1, &json!({ "errorCode": "AccessDenied" }))?;
     let stored = events.append(vec![plain(event.clone())]).await?;
     equal("answer", &stored, &vec![Stored::New])?;
+    equal("event", &events.get(&event.id).await?, &Some(event))
+}
+
+/// Findings, one of each source, are read with every field as it was.
+pub async fn an_event_of_every_source_reads_back_exactly(events: &dyn Events) -> Outcome {
+    let scene = Scene::new("events/sources");
+    let (time, account, region) = (scene.at(1).to_string(), "111122223333", "eu-west-1");
+    let hub = "arn:aws:securityhub:eu-west-1::product/aws/securityhub";
+    let findings = [
+        json!({ "id": scene.own("g"), "type": "Policy:S3/BucketPublicAccessGranted",
+                "accountId": account, "region": region, "updatedAt": time, "severity": 8,
+                "resource": { "s3BucketDetails": [{ "name": "acme" }] } }),
+        json!({ "configRuleName": scene.own("c"), "awsAccountId": account, "awsRegion": region,
+                "resourceType": "AWS::S3::Bucket", "resourceId": "acme",
+                "newEvaluationResult": { "complianceType": "NON_COMPLIANT", "resultRecordedTime": time } }),
+        json!({ "Id": scene.own("s"), "ProductArn": hub, "AwsAccountId": account, "UpdatedAt": time,
+                "Resources": [{ "Type": "AwsS3Bucket", "Id": "arn:aws:s3:::acme" }] }),
+        json!({ "id": scene.own("a"), "resourceType": "AWS::S3::Bucket", "status": "ACTIVE",
+                "resource": "arn:aws:s3:::acme", "updatedAt": time, "accountId": account }),
+        json!({ "postureFinding": 1, "scan": scene.own("p"), "time": time, "severity": "high",
+                "control": "s3.bucket-acl-public",
+                "resource": { "type": "AWS::S3::Bucket", "id": "acme", "account": account, "region": region } }),
+    ];
+    let sources = Source::ALL.into_iter().filter(|source| *source != Source::CloudTrail);
+    for (source, finding) in sources.zip(findings) {
+        let event = source::parse(source, &finding.to_string())?;
+        events.append(vec![plain(event.clone())]).await?;
+        equal("event", &events.get(&event.id).await?, &Some(event))?;
+    }
+    Ok(())
+}
+
+/// The account may stand in an envelope, which is not kept.
+pub async fn an_account_that_the_record_does_not_name_is_kept(events: &dyn Events) -> Outcome {
+    let scene = Scene::new("events/envelope");
+    let mut event = scene.event_with("a", 1, &json!({ "recipientAccountId": null }))?;
+    event.account = AccountId::from("444455556666");
+    events.append(vec![plain(event.clone())]).await?;
     equal("event", &events.get(&event.id).await?, &Some(event))
 }
 

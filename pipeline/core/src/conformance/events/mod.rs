@@ -14,6 +14,8 @@ pub async fn run_all(one: &dyn Events, other: &dyn Events) -> Report {
     let mut report = Report::default();
     note_all! { report;
         an_event_reads_back_exactly(one);
+        an_event_of_every_source_reads_back_exactly(one);
+        an_account_that_the_record_does_not_name_is_kept(one);
         an_unknown_event_is_none(one);
         nothing_to_append_is_no_error(one);
         a_second_delivery_is_a_duplicate(one, other);
