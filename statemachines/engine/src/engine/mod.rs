@@ -211,10 +211,15 @@ impl Engine {
             step: store::commit_of(&mut run, 0, Vec::new()),
         };
         self.inner.slots.remember(machine);
-        Ok(match self.inner.journal.create(new).await? {
-            Created::New => Started::New,
-            Created::Already => Started::Already,
-        })
+        match self.inner.journal.create(new).await? {
+            Created::New => {
+                if run.is_finished() {
+                    self.inner.slots.remember_end(name, run.head.status);
+                }
+                Ok(Started::New)
+            }
+            Created::Already => Ok(Started::Already),
+        }
     }
 
     /// Answers the task that holds `token` with its result, and steps the execution as far as

@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use crate::definition::Machine;
-use crate::run::Run;
+use crate::run::{Run, Status};
 
 /// Parsed definitions that are kept.
 const MACHINES: usize = 64;
+
+/// Executions that ended in their first step and whose end nobody asked for yet.
+const ENDED: usize = 1_024;
 
 /// An execution in memory at a revision.
 pub(super) struct Live {
@@ -33,23 +36,39 @@ pub(super) struct Slot {
 /// The slots in use; an execution that nobody works on has none.
 #[derive(Default)]
 pub(super) struct Slots {
-    slots: Mutex<HashMap<String, Arc<Slot>>>,
+    used: Mutex<HashMap<String, Arc<Slot>>>,
     machines: Mutex<HashMap<Arc<str>, Machine>>,
+    ended: Mutex<HashMap<String, Status>>,
 }
 
 impl Slots {
     pub(super) fn get(&self, name: &str) -> Arc<Slot> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(name.to_owned()).or_default())
     }
 
     /// Drops the slot where `slot` is its last user.
     pub(super) fn release(&self, name: &str, slot: &Arc<Slot>) {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         // One count is the map's, one is the caller's; new users come through this lock.
         if Arc::strong_count(slot) <= 2 {
             slots.remove(name);
         }
+    }
+
+    /// Remembers how an execution ended that needed no driver: nothing changes that any more,
+    /// so that whoever drives it now need not read it back.
+    pub(super) fn remember_end(&self, name: &str, status: Status) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.len() >= ENDED {
+            ended.clear();
+        }
+        ended.insert(name.to_owned(), status);
+    }
+
+    /// The end that was remembered, once.
+    pub(super) fn take_end(&self, name: &str) -> Option<Status> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).remove(name)
     }
 
     /// Keeps a parsed definition for executions that will be loaded.

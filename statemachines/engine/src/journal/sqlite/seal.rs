@@ -6,7 +6,7 @@ use std::fmt::Display;
 const FIELD: &str = r#","check":""#;
 const TAIL_BYTES: usize = FIELD.len() + 16 + 2;
 
-/// FNV-1a: every changed byte changes it. It is against accidents, not against forgers.
+/// A multiplicative checksum over words: it is against accidents, not against forgers.
 struct Check(u64);
 
 impl Check {
@@ -20,10 +20,20 @@ impl Check {
         check
     }
 
+    /// Each step is one to one, so that no single change can cancel itself out.
     fn take(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.mix(u64::from_le_bytes(*word));
         }
+        for byte in rest {
+            self.mix(u64::from(*byte));
+        }
+    }
+
+    fn mix(&mut self, word: u64) {
+        let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
     }
 
     fn tail(&self) -> String {
