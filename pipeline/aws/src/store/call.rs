@@ -141,8 +141,10 @@ impl Store {
     async fn get_batch(&self, keys: Vec<Key>) -> Result<Vec<(Key, Attributes)>, Trouble> {
         let mut wanted: Vec<Attributes> = keys.iter().map(key_attributes).collect();
         let mut found = Vec::new();
-        for attempt in 0..ATTEMPTS {
+        let mut attempt = 0;
+        while attempt < ATTEMPTS {
             pause(attempt).await;
+            let asked = wanted.len();
             let request = KeysAndAttributes::builder()
                 .set_keys(Some(wanted))
                 .consistent_read(true)
@@ -157,6 +159,8 @@ impl Store {
             if wanted.is_empty() {
                 return Ok(found);
             }
+            // Only attempts that bring nothing count.
+            attempt = if wanted.len() < asked { 1 } else { attempt + 1 };
         }
         Err(Trouble::Contended(self.table.to_string()))
     }
@@ -279,8 +283,10 @@ impl Store {
     }
 
     async fn write_batch(&self, mut requests: Vec<WriteRequest>) -> Result<(), Trouble> {
-        for attempt in 0..ATTEMPTS {
+        let mut attempt = 0;
+        while attempt < ATTEMPTS {
             pause(attempt).await;
+            let asked = requests.len();
             let write =
                 self.client.batch_write_item().request_items(&*self.table, requests.clone());
             match write.send().await.map_err(failed("dynamodb:BatchWriteItem")) {
@@ -294,6 +300,8 @@ impl Store {
                 Err(e) if is_conflict(&e) => {}
                 Err(e) => return Err(e.into()),
             }
+            // Only attempts that write nothing count.
+            attempt = if requests.len() < asked { 1 } else { attempt + 1 };
         }
         Err(Trouble::Contended(self.table.to_string()))
     }
