@@ -150,6 +150,6 @@ pub fn case(data: &[u8]) {
     drop(Script::parse(text));
     drop(local_cases(text, "M"));
     if let Some(machine) = MACHINES.first() {
-        drop(aisaws_engine::run_test_file(machine, text));
+        drop(aisaws_engine::run_test_file(machine, None, text));
     }
 }
