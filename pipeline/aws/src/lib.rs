@@ -12,6 +12,15 @@ pub mod archive;
 mod clock;
 mod connect;
 #[cfg(feature = "drivers")]
+#[cfg_attr(
+    not(all(
+        feature = "driver-cloudtrail",
+        feature = "driver-ec2",
+        feature = "driver-iam",
+        feature = "driver-s3"
+    )),
+    allow(dead_code, reason = "what one driver needs of the shared parts another does not")
+)]
 pub mod drivers;
 pub mod fault;
 #[cfg(feature = "sts")]

@@ -78,6 +78,7 @@ async fn of_buckets() {
     assert_eq!(called(&world.ministack), declared(&bucket.kind));
 }
 
+#[cfg(feature = "driver-ec2")]
 #[tokio::test]
 async fn of_security_groups() {
     let Some(world) = World::new().await else { return };

@@ -190,6 +190,7 @@ async fn users_and_keys_are_listed_to_the_last_page() {
 
 /// A rule that shares its group with another account's, and one that EC2 tells on a second page.
 /// Source: EC2 API Reference, DescribeSecurityGroupRules, example response.
+#[cfg(feature = "driver-ec2")]
 #[tokio::test]
 async fn rules_are_read_to_the_last_page() {
     let Some(world) = World::new().await else { return };
@@ -231,6 +232,7 @@ async fn rules_are_read_to_the_last_page() {
 }
 
 /// Source: EC2 API Reference, RevokeSecurityGroupIngress: `Return` is false where it fails.
+#[cfg(feature = "driver-ec2")]
 #[tokio::test]
 async fn ec2_saying_no_by_a_value_is_an_error() {
     let Some(world) = World::new().await else { return };

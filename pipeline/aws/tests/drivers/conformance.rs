@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use aisaws_aws::drivers::MemoryLog;
+#[cfg(feature = "driver-ec2")]
 use aws_sdk_ec2::types::{IpPermission, IpRange};
 
-use crate::world::{BUCKET, GROUP, KEY, TRAIL, World, resource, with};
+#[cfg(feature = "driver-ec2")]
+use crate::world::GROUP;
+use crate::world::{BUCKET, KEY, TRAIL, World, resource, with};
 
 fn assert_held(report: Report) {
     if let Err(report) = report.verdict() {
@@ -48,6 +51,7 @@ async fn buckets_are_read_and_written_as_claimed() {
     run_all(&world, &subject).await;
 }
 
+#[cfg(feature = "driver-ec2")]
 #[tokio::test]
 async fn security_groups_are_read_and_written_as_claimed() {
     let Some(world) = World::new().await else { return };

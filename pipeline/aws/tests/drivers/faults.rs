@@ -131,9 +131,11 @@ async fn a_policy_that_changed_after_it_was_read_is_not_overwritten() {
 }
 
 /// Somebody describes a rule anew.
+#[cfg(feature = "driver-ec2")]
 #[derive(Debug)]
 struct Described(aws_sdk_ec2::Client, String);
 
+#[cfg(feature = "driver-ec2")]
 impl Meanwhile for Described {
     fn happen(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
@@ -150,6 +152,7 @@ impl Meanwhile for Described {
     }
 }
 
+#[cfg(feature = "driver-ec2")]
 #[tokio::test]
 async fn a_rule_that_changed_after_it_was_read_is_not_revoked() {
     let Some(world) = World::new().await else { return };
@@ -220,6 +223,7 @@ async fn a_write_whose_answer_was_lost_is_made_once_in_effect() {
 }
 
 /// EC2 refuses the second revocation of a rule; planning again finds that it is gone.
+#[cfg(feature = "driver-ec2")]
 #[tokio::test]
 async fn a_revocation_whose_answer_was_lost_is_found_done() {
     let Some(world) = World::new().await else { return };

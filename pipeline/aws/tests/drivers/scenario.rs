@@ -5,6 +5,7 @@ use aisaws_controls::plan::{Outcome, Plan, prepare, verify};
 use aisaws_core::id::ControlId;
 use aisaws_core::port::Account as _;
 use aisaws_core::resource::ResourceRef;
+#[cfg(feature = "driver-ec2")]
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, UserIdGroupPair};
 use aws_sdk_s3::types::{BucketCannedAcl, OwnershipControls, OwnershipControlsRule};
 use serde_json::{Value, json};
@@ -170,6 +171,7 @@ async fn settings_of_a_bucket_that_were_weakened_are_restored() {
     assert_eq!(account.read(&bucket).await.unwrap(), good);
 }
 
+#[cfg(feature = "driver-ec2")]
 #[tokio::test]
 async fn a_group_that_was_opened_to_the_world_is_closed_rule_by_rule() {
     let Some(world) = World::new().await else { return };

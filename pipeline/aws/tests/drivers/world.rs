@@ -21,6 +21,7 @@ use crate::proxy::Proxy;
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) const BUCKET: &str = "AWS::S3::Bucket";
+#[cfg(feature = "driver-ec2")]
 pub(crate) const GROUP: &str = "AWS::EC2::SecurityGroup";
 pub(crate) const KEY: &str = "AWS::IAM::AccessKey";
 pub(crate) const TRAIL: &str = "AWS::CloudTrail::Trail";
@@ -44,21 +45,29 @@ fn endpoint(
 /// The emulators are shared by all tests, the proxies and the account are a test's own.
 pub(crate) struct World {
     pub(crate) ministack: Proxy,
+    #[cfg(feature = "driver-ec2")]
     pub(crate) moto: Proxy,
-    direct: [SdkConfig; 2],
+    direct: SdkConfig,
+    #[cfg(feature = "driver-ec2")]
+    direct_ec2: SdkConfig,
     base: Aws,
 }
 
 impl World {
     pub(crate) async fn new() -> Option<Self> {
         static MINISTACK: Started = OnceLock::new();
+        #[cfg(feature = "driver-ec2")]
         static MOTO: Started = OnceLock::new();
         let ministack = endpoint(&MINISTACK, aisaws_emulators::ministack)?;
+        #[cfg(feature = "driver-ec2")]
         let moto = endpoint(&MOTO, aisaws_emulators::moto)?;
         Some(Self {
             ministack: Proxy::before(&ministack).await,
+            #[cfg(feature = "driver-ec2")]
             moto: Proxy::before(&moto).await,
-            direct: [Self::config(&ministack).await, Self::config(&moto).await],
+            direct: Self::config(&ministack).await,
+            #[cfg(feature = "driver-ec2")]
+            direct_ec2: Self::config(&moto).await,
             // What is not told where to go goes nowhere (RFC 5737).
             base: Aws::emulator("http://192.0.2.1:1").await,
         })
@@ -75,20 +84,21 @@ impl World {
     }
 
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(&self.direct[0]);
+        let config = aws_sdk_s3::config::Builder::from(&self.direct);
         aws_sdk_s3::Client::from_conf(config.force_path_style(true).build())
     }
 
     pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
-        aws_sdk_iam::Client::new(&self.direct[0])
+        aws_sdk_iam::Client::new(&self.direct)
     }
 
     pub(crate) fn cloudtrail(&self) -> aws_sdk_cloudtrail::Client {
-        aws_sdk_cloudtrail::Client::new(&self.direct[0])
+        aws_sdk_cloudtrail::Client::new(&self.direct)
     }
 
+    #[cfg(feature = "driver-ec2")]
     pub(crate) fn ec2(&self) -> aws_sdk_ec2::Client {
-        aws_sdk_ec2::Client::new(&self.direct[1])
+        aws_sdk_ec2::Client::new(&self.direct_ec2)
     }
 
     /// Reached with the credentials of this process, as fast as it goes.
@@ -100,6 +110,7 @@ impl World {
             (Service::Iam, ministack.clone()),
             (Service::CloudTrail, ministack.clone()),
             (Service::Sts, ministack),
+            #[cfg(feature = "driver-ec2")]
             (Service::Ec2, self.moto.endpoint.clone()),
         ]);
         let rate = Rate { per_second: 1e6, burst: 1_000_000 };
@@ -142,6 +153,7 @@ impl World {
     }
 
     /// A group in a VPC of its own.
+    #[cfg(feature = "driver-ec2")]
     pub(crate) async fn group(&self, name: &str) -> ResourceRef {
         let ec2 = self.ec2();
         let vpc = ec2.create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap();
