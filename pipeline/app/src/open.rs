@@ -59,7 +59,7 @@ pub async fn open_pending(opening: Opening<'_>) -> Result<Vec<Detected>, StoreEr
     loop {
         let mut page = incidents.pending(PAGE).await?;
         for pending in &mut page {
-            pending.hits.retain(|hit| hit.suppressed_by.is_none());
+            pending.hits.retain(Hit::opens_incident);
         }
         // An event without a hit cannot be taken off the list; a damaged store must not hold us.
         if page.iter().all(|pending| pending.hits.is_empty()) {

@@ -38,3 +38,55 @@ pub struct Hit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressed_by: Option<String>,
 }
+
+impl Hit {
+    /// Whether the hit asks for an incident. One that is suppressed is on record only, and so is
+    /// one of a rule whose level is informational: such rules enrich events and are no case of
+    /// their own (Sigma rules specification 2.1, `level`).
+    pub fn opens_incident(&self) -> bool {
+        self.suppressed_by.is_none() && self.severity != Severity::Informational
+    }
+
+    /// Whether the hit counts when others of the same caller are weighed; not on probation.
+    pub fn weighs(&self) -> bool {
+        self.opens_incident() && !self.is_trial
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{AccountId, Region};
+
+    #[test]
+    fn what_is_suppressed_informational_or_on_probation_weighs_nothing() {
+        let resource = ResourceRef {
+            kind: "AWS::S3::Bucket".to_owned(),
+            id: "b".to_owned(),
+            account: AccountId::new("111122223333"),
+            region: Region::new("eu-west-1"),
+        };
+        let hit = |severity, is_trial, suppressed_by: Option<&str>| Hit {
+            rule: RuleId::new("r"),
+            title: String::new(),
+            severity,
+            event: EventId::new("e"),
+            resource: resource.clone(),
+            controls: Vec::new(),
+            window_seconds: None,
+            techniques: Vec::new(),
+            is_trial,
+            is_correlation: false,
+            suppressed_by: suppressed_by.map(str::to_owned),
+        };
+        let rows = [
+            (hit(Severity::Low, false, None), true, true),
+            (hit(Severity::Low, true, None), true, false),
+            (hit(Severity::Informational, false, None), false, false),
+            (hit(Severity::Critical, false, Some("maintenance")), false, false),
+        ];
+        for (hit, opens, weighs) in rows {
+            assert_eq!((hit.opens_incident(), hit.weighs()), (opens, weighs), "{hit:?}");
+        }
+    }
+}

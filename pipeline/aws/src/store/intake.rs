@@ -222,8 +222,8 @@ async fn pointers(
     hits: Vec<Hit>,
 ) -> Result<Vec<Item>, Trouble> {
     let mut pointers = Vec::new();
-    // A suppressed hit is on record and asks for nothing.
-    if hits.iter().any(|hit| hit.suppressed_by.is_none()) {
+    // Some hits are on record and ask for nothing.
+    if hits.iter().any(Hit::opens_incident) {
         pointers.push(point(place, place.pending()));
     }
     let principal = record.event.actor.principal();
@@ -243,7 +243,8 @@ fn point(place: &Place, key: Key) -> Item {
     Item::new(key).with(CONTENT_PK, content.pk).with(CONTENT_SK, content.sk)
 }
 
-/// What a hit is found by: the event, the rule, and the principal, where it is known.
+/// What a hit is found by: the event, the rule, and the principal, where it is known and the hit
+/// weighs.
 async fn hit_items(
     store: &Store,
     place: &Place,
@@ -256,7 +257,7 @@ async fn hit_items(
     let mut items = vec![
         point(place, key).in_index(BY_TIME, layout::rule(&hit.rule), by_rule).with_body(&body),
     ];
-    if let Some(principal) = principal {
+    if let Some(principal) = principal.filter(|_| hit.weighs()) {
         let item = point(place, place.actor(principal, &hit.rule)).with(RULE, hit.rule.as_str());
         items.push(item);
     }
@@ -312,7 +313,7 @@ async fn derive_one(store: &Store, event: &EventId, hits: &[Hit]) -> Result<Opti
         for item in items {
             writes.push(store.put_anyway(item)?);
         }
-        if hit.suppressed_by.is_none() {
+        if hit.opens_incident() {
             writes.push(store.put_anyway(point(&place, place.pending()))?);
         }
         // Refused: the hit was there before, and stays as it is.

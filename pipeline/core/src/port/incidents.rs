@@ -54,7 +54,8 @@ pub trait Incidents: Send + Sync {
     ) -> Result<Vec<Incident>, StoreError>;
     /// Incidents that any of the events belongs to.
     async fn of_events(&self, events: &[EventId]) -> Result<Vec<IncidentId>, StoreError>;
-    /// Distinct rules hit by events of that principal in `[since, until)`, sorted.
+    /// Distinct rules hit by events of that principal in `[since, until)`, sorted; of hits that
+    /// weigh ([`crate::hit::Hit::weighs`]).
     async fn rules_of_principal(
         &self,
         principal: &str,

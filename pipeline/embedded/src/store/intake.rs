@@ -150,11 +150,11 @@ impl Statements<'_> {
                 hit.resource.key(),
                 seq,
                 time,
-                event.actor.principal(),
+                event.actor.principal().filter(|_| hit.weighs()),
                 to_json(hit)?,
             ])? == 1;
-            // A suppressed hit is on record and asks for nothing.
-            is_pending |= is_new && hit.suppressed_by.is_none();
+            // Some hits are on record and ask for nothing.
+            is_pending |= is_new && hit.opens_incident();
         }
         if is_pending {
             self.pending.execute(params![time, event.id.as_str(), seq])?;
@@ -193,14 +193,14 @@ pub(super) fn derive(tx: &Transaction<'_>, hits: &[Hit]) -> Result<Derived, rusq
             hit.resource.key(),
             seq,
             time,
-            principal,
+            principal.filter(|_| hit.weighs()),
             to_json(hit)?,
         ])? == 1;
         if is_new {
             derived.hits += 1;
             derived.events.insert(hit.event.clone());
         }
-        if is_new && hit.suppressed_by.is_none() {
+        if is_new && hit.opens_incident() {
             pending.execute(params![time, id, seq])?;
         }
     }

@@ -46,6 +46,8 @@ pub async fn run_all(one: Handle<'_>, other: Handle<'_>) -> Report {
         an_event_may_belong_to_several_incidents(one);
         rules_of_a_principal_are_distinct_and_sorted(one);
         rules_of_a_principal_keep_to_the_window(one);
+        rules_of_a_principal_weigh_something(one);
+        what_opens_nothing_is_not_pending(one);
         entries_read_back_exactly(one);
         the_chain_verifies(one);
         a_repeated_key_keeps_the_first_entry(one);

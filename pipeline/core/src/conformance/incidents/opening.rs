@@ -14,6 +14,7 @@ use crate::id::{EventId, RuleId};
 use crate::incident::Incident;
 use crate::ledger::{Entry, verify_chain};
 use crate::port::{Opened, Recorded};
+use crate::risk::Severity;
 
 /// Keeps an event that is hit by those rules, each on the bucket of its event's name.
 async fn hit_by(
@@ -297,6 +298,32 @@ pub async fn rules_of_a_principal_are_distinct_and_sorted(handle: Handle<'_>) ->
     equal("rules", &rules, &expected)?;
     let nobody = handle.incidents.rules_of_principal(&scene.own("%"), since, until).await?;
     equal("rules of nobody", &nobody, &Vec::new())
+}
+
+/// Rules on probation, and those that only enrich events, are held against nobody.
+pub async fn rules_of_a_principal_weigh_something(handle: Handle<'_>) -> Outcome {
+    let scene = Scene::new("principal/weight");
+    let event = scene.event("a", 1)?;
+    let hit = |rule| hit(&event, rule, &scene.bucket("b"));
+    let hits = vec![
+        hit("rule.a"),
+        Hit { is_trial: true, ..hit("rule.b") },
+        Hit { severity: Severity::Informational, ..hit("rule.c") },
+    ];
+    handle.events.append(vec![Recorded { hits, ..plain(event.clone()) }]).await?;
+    take(handle, &scene, &["a"]).await?;
+    let rules =
+        handle.incidents.rules_of_principal(&scene.principal(), scene.at(0), scene.at(9)).await?;
+    equal("rules", &rules, &vec![RuleId::from("rule.a")])
+}
+
+/// A hit that only enriches its event asks for no incident.
+pub async fn what_opens_nothing_is_not_pending(handle: Handle<'_>) -> Outcome {
+    let scene = Scene::new("pending/informational");
+    let event = scene.event("a", 1)?;
+    let hit = Hit { severity: Severity::Informational, ..hit(&event, "r", &scene.bucket("b")) };
+    handle.events.append(vec![Recorded { hits: vec![hit], ..plain(event.clone()) }]).await?;
+    equal("pending", &pending(handle, &scene).await?.len(), &0)
 }
 
 /// `[since, until)` of event time.
