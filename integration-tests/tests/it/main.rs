@@ -16,5 +16,6 @@ mod machine;
 mod noise;
 mod program;
 mod real_input;
+mod rules;
 mod same_incidents;
 mod scenario;
