@@ -5,6 +5,7 @@
 
 pub mod approve;
 pub mod audit;
+pub mod badlist;
 pub mod config;
 pub mod correlate;
 pub mod input;
@@ -12,6 +13,7 @@ pub mod intake;
 pub mod join;
 pub mod network;
 pub mod open;
+pub mod origin;
 pub mod own;
 pub mod replay;
 pub mod report;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aisaws_core::event::{ActorKind, Event, Standing};
-use aisaws_core::handoff::{Detected, Signals};
+use aisaws_core::handoff::{Detected, Origin, Signals};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{ControlId, IncidentId, RuleId};
 use aisaws_core::incident::Incident;
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::join::{Group, Joining, group};
-use crate::network::KnownNetworks;
+use crate::origin::Origins;
 
 /// Events looked at in one go.
 const PAGE: u32 = 512;
@@ -34,8 +34,8 @@ pub struct Opening<'a> {
     pub account: &'a dyn Account,
     /// Runs the state machine.
     pub orchestrator: &'a dyn Orchestrator,
-    /// Where calls are expected from.
-    pub networks: &'a KnownNetworks,
+    /// What is known of where calls come from.
+    pub origins: &'a Origins,
     /// Which hits are one incident.
     pub joining: Joining,
     /// Time.
@@ -116,7 +116,7 @@ async fn gravest(
     events: &[&Event],
     hits: &[Hit],
 ) -> Result<Signals, StoreError> {
-    let Opening { incidents, account, networks, .. } = opening;
+    let Opening { incidents, account, origins, .. } = opening;
     let mut ways = Vec::new();
     let mut whole: Option<Signals> = None;
     for event in events {
@@ -125,7 +125,7 @@ async fn gravest(
             continue;
         }
         ways.push(way);
-        let next = signals(incidents, account, networks, event, hits).await?;
+        let next = signals(incidents, account, origins, event, hits).await?;
         whole = Some(match whole {
             None => next,
             Some(before) => graver(before, next),
@@ -156,7 +156,17 @@ fn graver(one: Signals, other: Signals) -> Signals {
         tags: one.tags.or(other.tags),
         is_trial: one.is_trial && other.is_trial,
         is_sample: one.is_sample && other.is_sample,
+        origin: if gravity(&other.origin) > gravity(&one.origin) {
+            other.origin
+        } else {
+            one.origin
+        },
     }
+}
+
+/// How much of what is known of an origin speaks against it.
+fn gravity(origin: &Origin) -> (bool, bool, bool) {
+    (origin.listed_in.is_some(), origin.is_unexpected_country, origin.is_unused_region)
 }
 
 fn detected(id: IncidentId, event: &Event, hits: &[Hit], signals: Signals) -> Option<Detected> {
@@ -186,7 +196,7 @@ fn detected(id: IncidentId, event: &Event, hits: &[Hit], signals: Signals) -> Op
 async fn signals(
     incidents: &dyn Incidents,
     account: &dyn Account,
-    networks: &KnownNetworks,
+    origins: &Origins,
     event: &Event,
     hits: &[Hit],
 ) -> Result<Signals, StoreError> {
@@ -208,12 +218,13 @@ async fn signals(
         mfa: event.actor.mfa,
         // That many calls were refused is what a correlation may be about.
         error_code: event.error_code.clone().filter(|_| !hits.iter().any(|h| h.is_correlation)),
-        is_unknown_network: networks.is_unknown(event.source_address.as_deref()),
+        is_unknown_network: origins.known.is_unknown(event.source_address.as_deref()),
         invoked_by: event.actor.invoked_by.clone(),
         other_rules_by_actor,
         tags,
         is_trial: hits.iter().all(|hit| hit.is_trial),
         is_sample: event.stands(Standing::Sample),
+        origin: origins.of(event),
     })
 }
 

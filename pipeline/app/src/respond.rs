@@ -15,8 +15,8 @@ use crate::correlate::{Settled, settle};
 use crate::input::Input;
 use crate::intake::{Examiner, IntakeError, Keeper, Tally, take_in};
 use crate::join::Joining;
-use crate::network::KnownNetworks;
 use crate::open::{Opening, open_pending};
+use crate::origin::Origins;
 use crate::suppress::suppress;
 
 /// Resources that are worked on at a time.
@@ -55,19 +55,14 @@ pub struct Run {
 pub struct Responder {
     ports: Ports,
     examiner: Arc<Examiner>,
-    networks: KnownNetworks,
+    origins: Origins,
     joining: Joining,
 }
 
 impl Responder {
     /// A responder over these ports.
-    pub fn new(
-        ports: Ports,
-        examiner: Arc<Examiner>,
-        networks: KnownNetworks,
-        joining: Joining,
-    ) -> Self {
-        Self { ports, examiner, networks, joining }
+    pub fn new(ports: Ports, examiner: Arc<Examiner>, origins: Origins, joining: Joining) -> Self {
+        Self { ports, examiner, origins, joining }
     }
 
     /// Reads the inputs and keeps their events; nothing is acted upon yet.
@@ -105,7 +100,7 @@ impl Responder {
             incidents: ports.incidents.as_ref(),
             account: ports.account.as_ref(),
             orchestrator: ports.orchestrator.as_ref(),
-            networks: &self.networks,
+            origins: &self.origins,
             joining: self.joining,
             clock: ports.clock.as_ref(),
         })

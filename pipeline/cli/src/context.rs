@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aisaws_app::config::{self, Config};
 use aisaws_app::intake::Examiner;
 use aisaws_app::join::Joining;
-use aisaws_app::network::KnownNetworks;
+use aisaws_app::origin::Origins;
 use aisaws_app::own::OwnRoles;
 use aisaws_app::respond::Responder;
 use aisaws_app::watch::Observer;
@@ -120,9 +120,9 @@ impl Context {
             suppressions: self.config.suppress.clone(),
             touched: aisaws_controls::touched,
         };
-        let networks = KnownNetworks::new(self.config.network.known.clone());
+        let origins = Origins::load(&self.config.network)?;
         let joining = Joining { window_seconds: self.config.noise.window_seconds };
-        Ok(Responder::new(ports, Arc::new(examiner), networks, joining))
+        Ok(Responder::new(ports, Arc::new(examiner), origins, joining))
     }
 
     fn channels(&self) -> anyhow::Result<Vec<Arc<dyn Channel>>> {

@@ -38,6 +38,39 @@ pub struct Signals {
     /// The event is a finding that was made up to try things out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_sample: bool,
+    /// Where the call came from.
+    #[serde(default, skip_serializing_if = "Origin::is_unknown")]
+    pub origin: Origin,
+}
+
+/// What is known, without asking anybody, of where a call came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// ISO 3166-1 code of the source address's country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Number of the autonomous system it is routed by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asn: Option<u32>,
+    /// Whose that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<String>,
+    /// Name of the list of known bad addresses that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed_in: Option<String>,
+    /// The country is none that calls are expected from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_unexpected_country: bool,
+    /// The region is none that is in use.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_unused_region: bool,
+}
+
+impl Origin {
+    /// Whether nothing is known.
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Detect's hand-off: one incident, where to look and what for.

@@ -1,7 +1,7 @@
 //! Which facts of a detection count, and why.
 
 use aisaws_core::event::ActorKind;
-use aisaws_core::handoff::{Contribution, Signals};
+use aisaws_core::handoff::{Contribution, Origin, Signals};
 use aisaws_core::risk::Severity;
 
 use crate::weights::Weights;
@@ -28,8 +28,22 @@ pub fn contributions(
         list.push(contribution("without_mfa", facts.without_mfa, reason));
     }
     if signals.is_unknown_network == Some(true) {
-        let reason = "the call came from outside the known networks".to_owned();
+        let reason =
+            format!("the call came from outside the known networks{}", whence(&signals.origin));
         list.push(contribution("unknown_network", facts.unknown_network, reason));
+    }
+    if let Some(held_by) = &signals.origin.listed_in {
+        let reason =
+            format!("the source address is on the list `{held_by}`{}", whence(&signals.origin));
+        list.push(contribution("listed_address", facts.listed_address, reason));
+    }
+    if signals.origin.is_unexpected_country {
+        let reason = format!("calls are not expected from there{}", whence(&signals.origin));
+        list.push(contribution("unexpected_country", facts.unexpected_country, reason));
+    }
+    if signals.origin.is_unused_region {
+        let reason = "the call was made in a region that is not in use".to_owned();
+        list.push(contribution("unused_region", facts.unused_region, reason));
     }
     if let Some(tag) = sensitive_tag(weights, signals) {
         let reason = format!("the resource is tagged `{tag}`");
@@ -51,6 +65,17 @@ pub fn contributions(
         list.push(contribution("made_by_service", facts.made_by_service, reason));
     }
     list
+}
+
+/// Country and network of a source address, as far as they are known.
+fn whence(origin: &Origin) -> String {
+    let country = origin.country.as_ref().map(|country| format!("`{country}`"));
+    let asn = origin.asn.map(|asn| match &origin.organisation {
+        Some(organisation) => format!("AS{asn} `{organisation}`"),
+        None => format!("AS{asn}"),
+    });
+    let known: Vec<String> = country.into_iter().chain(asn).collect();
+    if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
 }
 
 fn contribution(name: &str, weight: f64, reason: String) -> Contribution {
@@ -101,6 +126,7 @@ mod tests {
             tags: Some(BTreeMap::new()),
             is_trial: false,
             is_sample: false,
+            origin: aisaws_core::handoff::Origin::default(),
         }
     }
 
@@ -131,6 +157,20 @@ mod tests {
                 },
             ),
             ("chain", Signals { other_rules_by_actor: 3, ..signals() }),
+            (
+                "listed address",
+                Signals {
+                    origin: Origin { listed_in: Some("bad.txt".into()), ..Origin::default() },
+                    ..signals()
+                },
+            ),
+            (
+                "unexpected country",
+                Signals {
+                    origin: Origin { is_unexpected_country: true, ..Origin::default() },
+                    ..signals()
+                },
+            ),
         ];
         for (name, signals) in cases {
             assert!(risk(Severity::High, &signals) >= 0.7, "{name}");

@@ -36,6 +36,13 @@ pub(crate) struct Facts {
     pub(crate) chain: f64,
     pub(crate) refused_call: f64,
     pub(crate) made_by_service: f64,
+    // Newer than the first weights files: a fact that is not weighed adds nothing.
+    #[serde(default)]
+    pub(crate) listed_address: f64,
+    #[serde(default)]
+    pub(crate) unexpected_country: f64,
+    #[serde(default)]
+    pub(crate) unused_region: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -82,7 +89,7 @@ impl Weights {
         Ok(weights)
     }
 
-    fn all(&self) -> [(&'static str, f64); 12] {
+    fn all(&self) -> [(&'static str, f64); 15] {
         [
             ("severity.informational", self.severity.informational),
             ("severity.low", self.severity.low),
@@ -96,6 +103,9 @@ impl Weights {
             ("facts.chain", self.facts.chain),
             ("facts.refused_call", self.facts.refused_call),
             ("facts.made_by_service", self.facts.made_by_service),
+            ("facts.listed_address", self.facts.listed_address),
+            ("facts.unexpected_country", self.facts.unexpected_country),
+            ("facts.unused_region", self.facts.unused_region),
         ]
     }
 }

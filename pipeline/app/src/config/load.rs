@@ -86,6 +86,19 @@ pub fn load(
             reason: "write CIDR blocks such as 192.0.2.0/24, separated by commas".to_owned(),
         })?;
     }
+    let paths = |text: String| list(text).into_iter().map(PathBuf::from).collect();
+    if let Some(value) = variable("AISAWS_NETWORK_DATABASES") {
+        config.network.databases = paths(value);
+    }
+    if let Some(value) = variable("AISAWS_NETWORK_BAD") {
+        config.network.bad = paths(value);
+    }
+    if let Some(value) = variable("AISAWS_NETWORK_COUNTRIES") {
+        config.network.countries = list(value);
+    }
+    if let Some(value) = variable("AISAWS_NETWORK_REGIONS") {
+        config.network.regions = list(value);
+    }
     if let Some(value) = variable("AISAWS_DETECT_RULES") {
         config.detect.rules = list(value).into_iter().map(PathBuf::from).collect();
     }

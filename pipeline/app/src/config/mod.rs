@@ -74,6 +74,14 @@ pub struct Own {
 pub struct Network {
     /// Known networks.
     pub known: Vec<IpNet>,
+    /// MaxMind databases of countries and autonomous systems.
+    pub databases: Vec<PathBuf>,
+    /// Lists of known bad addresses.
+    pub bad: Vec<PathBuf>,
+    /// Countries calls are expected from; empty: any.
+    pub countries: Vec<String>,
+    /// Regions in use; empty: any.
+    pub regions: Vec<String>,
 }
 
 /// What is detected.
