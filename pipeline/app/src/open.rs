@@ -224,7 +224,7 @@ async fn signals(
         tags,
         is_trial: hits.iter().all(|hit| hit.is_trial),
         is_sample: event.stands(Standing::Sample),
-        origin: origins.of(event),
+        origin: Box::new(origins.of(event)),
     })
 }
 

@@ -167,7 +167,8 @@ mod tests {
     fn field(kind: u8, content: &[u8]) -> Vec<u8> {
         let size = u8::try_from(content.len()).unwrap();
         // Sizes from 29 on are 29, and the rest in a byte of its own.
-        let head = if size < 29 { vec![kind << 5 | size] } else { vec![kind << 5 | 29, size - 29] };
+        let head =
+            if size < 29 { vec![kind << 5 | size] } else { vec![kind << 5 | 0x1d, size - 29] };
         [&head[..], content].concat()
     }
 

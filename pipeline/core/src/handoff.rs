@@ -40,7 +40,7 @@ pub struct Signals {
     pub is_sample: bool,
     /// Where the call came from.
     #[serde(default, skip_serializing_if = "Origin::is_unknown")]
-    pub origin: Origin,
+    pub origin: Box<Origin>,
 }
 
 /// What is known, without asking anybody, of where a call came from.

@@ -130,7 +130,7 @@ mod tests {
                 tags: Some(BTreeMap::new()),
                 is_trial: false,
                 is_sample: false,
-                origin: aisaws_core::handoff::Origin::default(),
+                origin: Box::default(),
             },
         }
     }

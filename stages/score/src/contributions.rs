@@ -126,7 +126,7 @@ mod tests {
             tags: Some(BTreeMap::new()),
             is_trial: false,
             is_sample: false,
-            origin: aisaws_core::handoff::Origin::default(),
+            origin: Box::default(),
         }
     }
 
@@ -160,14 +160,17 @@ mod tests {
             (
                 "listed address",
                 Signals {
-                    origin: Origin { listed_in: Some("bad.txt".into()), ..Origin::default() },
+                    origin: Box::new(Origin {
+                        listed_in: Some("bad.txt".into()),
+                        ..Origin::default()
+                    }),
                     ..signals()
                 },
             ),
             (
                 "unexpected country",
                 Signals {
-                    origin: Origin { is_unexpected_country: true, ..Origin::default() },
+                    origin: Box::new(Origin { is_unexpected_country: true, ..Origin::default() }),
                     ..signals()
                 },
             ),

@@ -69,6 +69,7 @@ pub(crate) fn incident(name: &str, events: BTreeSet<EventId>) -> Incident {
             other_rules_by_actor: 0,
             tags: None,
             is_sample: false,
+            origin: Box::default(),
             is_trial: false,
         },
     };

@@ -128,7 +128,7 @@ impl Scene {
                 tags: Some(BTreeMap::from([("it's".to_owned(), HOSTILE.join("|"))])),
                 is_trial: false,
                 is_sample: false,
-                origin: crate::handoff::Origin::default(),
+                origin: Box::default(),
             },
         }
     }

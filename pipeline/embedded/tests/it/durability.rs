@@ -64,7 +64,7 @@ pub(crate) fn incident(name: &str) -> Incident {
         tags: Some(BTreeMap::new()),
         is_trial: false,
         is_sample: false,
-        origin: aisaws_core::handoff::Origin::default(),
+        origin: Box::default(),
     };
     Incident {
         detected: Detected {
