@@ -52,7 +52,7 @@ pub(crate) async fn group(
 ) -> Result<BTreeMap<IncidentId, Group>, StoreError> {
     let mut known: BTreeMap<IncidentId, Option<There>> = BTreeMap::new();
     let mut groups: BTreeMap<IncidentId, Group> = BTreeMap::new();
-    for (place, Pending { event, hits }) in page.iter().enumerate() {
+    for (place, Pending { event, hits, .. }) in page.iter().enumerate() {
         let mut by_cause: BTreeMap<Cause, Vec<&Hit>> = BTreeMap::new();
         for hit in hits {
             by_cause.entry(cause(event, hit, joining)).or_default().push(hit);

@@ -77,10 +77,11 @@ pub async fn open_pending(opening: Opening<'_>) -> Result<Vec<Detected>, StoreEr
                 opened.push(standing);
             }
         }
-        // Only now are the events done with: a process that dies before meets them again.
+        // Only now are the events done with: a process that dies before meets them again. So does
+        // the next round with those that were hit meanwhile.
         if let Some(incident) = last {
             let done = page.iter().filter(|pending| !pending.hits.is_empty());
-            let taken = done.map(|pending| pending.event.id.clone()).collect();
+            let taken = done.map(|pending| pending.mark.clone()).collect();
             incidents.open(incident, taken, clock.now()).await?;
         }
     }

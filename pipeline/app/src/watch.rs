@@ -7,7 +7,7 @@ use aisaws_core::canonical::Digest;
 use aisaws_core::id::{EventId, IncidentId, RuleId};
 use aisaws_core::incident::Incident;
 use aisaws_core::ledger::{Appended, Entry, Link, RawLink};
-use aisaws_core::port::{Incidents, Opened, Pending, StoreError};
+use aisaws_core::port::{Incidents, Mark, Opened, Pending, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -45,7 +45,7 @@ impl Incidents for Watched {
     async fn open(
         &self,
         incident: Incident,
-        taken: Vec<EventId>,
+        taken: Vec<Mark>,
         at: Timestamp,
     ) -> Result<Opened, StoreError> {
         let detected = incident.detected.clone();

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, DeleteRequest, KeysAndAttributes, Put, PutRequest, TransactWriteItem,
-    WriteRequest,
+    AttributeValue, KeysAndAttributes, Put, PutRequest, TransactWriteItem, WriteRequest,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 
@@ -259,20 +258,12 @@ impl Store {
         Err(Trouble::Contended(key.pk))
     }
 
-    /// Puts and deletes, each by itself and without condition.
-    pub(super) async fn write_all(
-        &self,
-        puts: Vec<Item>,
-        deletes: Vec<Key>,
-    ) -> Result<(), Trouble> {
+    /// Puts, each by itself and without condition.
+    pub(super) async fn write_all(&self, puts: Vec<Item>) -> Result<(), Trouble> {
         let mut requests = Vec::new();
         for item in puts {
             let put = PutRequest::builder().set_item(Some(item.attributes())).build()?;
             requests.push(WriteRequest::builder().put_request(put).build());
-        }
-        for key in deletes {
-            let delete = DeleteRequest::builder().set_key(Some(key_attributes(&key))).build()?;
-            requests.push(WriteRequest::builder().delete_request(delete).build());
         }
         let batches: Vec<_> = requests.chunks(WRITE_BATCH).map(<[_]>::to_vec).collect();
         futures::stream::iter(batches)

@@ -6,18 +6,19 @@ use aisaws_core::canonical::Digest;
 use aisaws_core::id::{EventId, IncidentId, RuleId};
 use aisaws_core::incident::Incident;
 use aisaws_core::ledger::{Appended, Entry, Link, RawLink};
-use aisaws_core::port::{Incidents, Opened, Pending, StoreError};
+use aisaws_core::port::{Incidents, Mark, Opened, Pending, StoreError};
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
-use super::call::{Range, TRANSACTION, Transacted};
+use super::call::{CONDITION, Range, TRANSACTION, Transacted, is_conflict};
 use super::handle::{Store, Trouble, doing};
-use super::intake::{self, ID};
+use super::intake::{self, ID, NEWEST};
 use super::item::{Attributes, Item, Row, key_attributes};
 use super::layout::{self, BY_TIME, Key};
 use super::{events, ledger};
+use crate::fault::failed;
 
 /// Partitions that are read at a time.
 const CONCURRENT: usize = 16;
@@ -32,7 +33,7 @@ impl Incidents for Store {
     async fn open(
         &self,
         incident: Incident,
-        taken: Vec<EventId>,
+        taken: Vec<Mark>,
         at: Timestamp,
     ) -> Result<Opened, StoreError> {
         open(self, incident, &taken, at).await.map_err(doing("open an incident"))
@@ -123,8 +124,16 @@ async fn pending(store: &Store, limit: usize) -> Result<Vec<Pending>, Trouble> {
     let read = |(mark, content): (&Attributes, &Attributes)| {
         let (mark, content) = (mark.clone(), content.clone());
         async move {
+            // After the mark: of hits that are added in between it names none.
             let hits = intake::hits(store, &mark).await?;
-            Ok(Pending { event: intake::event(store, &content).await?, hits })
+            let event = intake::event(store, &content).await?;
+            let row = Row(&mark);
+            let mark = Mark {
+                event: event.id.clone(),
+                content: row.key()?.sk,
+                seen: row.text(NEWEST)?.to_owned(),
+            };
+            Ok(Pending { event, hits, mark })
         }
     };
     let reads: Vec<_> = pairs.map(read).collect();
@@ -135,7 +144,7 @@ async fn pending(store: &Store, limit: usize) -> Result<Vec<Pending>, Trouble> {
 async fn open(
     store: &Store,
     incident: Incident,
-    taken: &[EventId],
+    taken: &[Mark],
     at: Timestamp,
 ) -> Result<Opened, Trouble> {
     let Incident { detected, events } = incident;
@@ -146,7 +155,7 @@ async fn open(
         belong.push(Item::new(layout::event_of_incident(id, event)).with(ID, text));
         belong.push(Item::new(layout::incident_of_event(event, id)).with(ID, id.to_string()));
     }
-    let marks = marks(store, taken).await?;
+    let mut opened = Opened::Already;
     if store.get(&layout::record(id)).await?.is_none() {
         let resource = detected.resource.key();
         let order = layout::incident_order(detected.time, id);
@@ -161,45 +170,42 @@ async fn open(
         for item in ledger::items(store, &first).await? {
             items.push(store.put_if_new(item)?);
         }
-        if items.len() + belong.len() + marks.len() <= TRANSACTION {
+        let is_whole = items.len() + belong.len() <= TRANSACTION;
+        if is_whole {
             for item in &belong {
                 items.push(store.put_anyway(item.clone())?);
             }
-            for mark in &marks {
-                items.push(delete(store, mark)?);
-            }
-            if store.transact(items).await? == Transacted::Done {
-                return Ok(Opened::New);
-            }
-        } else if store.transact(items).await? == Transacted::Done {
-            store.write_all(belong, Vec::new()).await?;
-            store.write_all(Vec::new(), marks).await?;
-            return Ok(Opened::New);
         }
-        // Somebody else opened it meanwhile.
-    }
-    store.write_all(belong, Vec::new()).await?;
-    store.write_all(Vec::new(), marks).await?;
-    Ok(Opened::Already)
-}
-
-/// The pending marks of every content under those ids.
-async fn marks(store: &Store, taken: &[EventId]) -> Result<Vec<Key>, Trouble> {
-    let mut marks = BTreeSet::new();
-    for id in taken {
-        let range = Range::of(layout::event(id)).begins(layout::CONTENT);
-        for item in store.query(&range, usize::MAX).await? {
-            let order = Row(&item).text(BY_TIME.sk)?.to_owned();
-            marks.insert(Key { pk: layout::pending(layout::shard(id)), sk: order });
+        // Refused: somebody else opened it meanwhile.
+        if store.transact(items).await? == Transacted::Done {
+            opened = Opened::New;
+            if is_whole {
+                belong.clear();
+            }
         }
     }
-    Ok(marks.into_iter().collect())
+    store.write_all(belong).await?;
+    let takes: Vec<_> = taken.iter().map(|mark| take(store, mark)).collect();
+    futures::stream::iter(takes).buffer_unordered(CONCURRENT).try_collect::<()>().await?;
+    Ok(opened)
 }
 
-fn delete(store: &Store, key: &Key) -> Result<TransactWriteItem, Trouble> {
-    let delete =
-        Delete::builder().table_name(&*store.table).set_key(Some(key_attributes(key))).build()?;
-    Ok(TransactWriteItem::builder().delete(delete).build())
+/// Takes a mark off, unless its event was hit since.
+async fn take(store: &Store, mark: &Mark) -> Result<(), Trouble> {
+    let key = Key { pk: layout::pending(layout::shard(&mark.event)), sk: mark.content.clone() };
+    let taken = store
+        .client
+        .delete_item()
+        .table_name(&*store.table)
+        .set_key(Some(key_attributes(&key)))
+        .condition_expression("newest = :seen")
+        .expression_attribute_values(":seen", AttributeValue::S(mark.seen.clone()));
+    match taken.send().await.map_err(failed("dynamodb:DeleteItem")) {
+        Ok(_) => Ok(()),
+        // It is gone, or names another hit, or is just being written: the list tells which.
+        Err(e) if e.code.as_deref() == Some(CONDITION) || is_conflict(&e) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
 }
 
 async fn incident(store: &Store, record: &Attributes) -> Result<Incident, Trouble> {

@@ -32,6 +32,8 @@ const ACCOUNT: &str = "account";
 const DIGEST: &str = "digest";
 const PRINCIPAL: &str = "principal";
 const RULE: &str = "rule";
+/// The hit that was added last; of pending marks.
+pub(super) const NEWEST: &str = "newest";
 
 /// Keeps the records; see [`aisaws_core::port::Events::append`].
 pub(super) async fn append(store: &Store, records: Vec<Recorded>) -> Result<Vec<Stored>, Trouble> {
@@ -66,7 +68,7 @@ async fn keep_days(store: &Store, days: BTreeSet<String>) -> Result<(), Trouble>
         days.into_iter().filter(|day| !known.contains(day)).collect()
     };
     let items = new.iter().map(|day| Item::new(layout::has_events(day))).collect();
-    store.write_all(items, Vec::new()).await?;
+    store.write_all(items).await?;
     store.days.lock().await.extend(new);
     Ok(())
 }
@@ -178,7 +180,7 @@ async fn write(
     // What does not fit into one transaction goes before it: pointers at a content that is not
     // there are nothing to those who read.
     let early = pointers.split_off(pointers.len().min(TRANSACTION - 1));
-    store.write_all(early, Vec::new()).await?;
+    store.write_all(early).await?;
     let mut items = vec![store.put_if_new(content)?];
     for pointer in pointers {
         items.push(store.put_anyway(pointer)?);
@@ -223,8 +225,8 @@ async fn pointers(
 ) -> Result<Vec<Item>, Trouble> {
     let mut pointers = Vec::new();
     // Some hits are on record and ask for nothing.
-    if hits.iter().any(Hit::opens_incident) {
-        pointers.push(point(place, place.pending()));
+    if let Some(newest) = hits.iter().rfind(|hit| hit.opens_incident()) {
+        pointers.push(mark(place, newest));
     }
     let principal = record.event.actor.principal();
     for hit in &hits {
@@ -262,6 +264,12 @@ async fn hit_items(
         items.push(item);
     }
     Ok(items)
+}
+
+/// The pending mark of a content. A hit is added once, in the transaction that marks its content,
+/// so a mark that still names the hit it named tells of no other, even if it was gone meanwhile.
+fn mark(place: &Place, newest: &Hit) -> Item {
+    point(place, place.pending()).with(NEWEST, hit_key(newest).sk)
 }
 
 fn hit_key(hit: &Hit) -> Key {
@@ -314,7 +322,7 @@ async fn derive_one(store: &Store, event: &EventId, hits: &[Hit]) -> Result<Opti
             writes.push(store.put_anyway(item)?);
         }
         if hit.opens_incident() {
-            writes.push(store.put_anyway(point(&place, place.pending()))?);
+            writes.push(store.put_anyway(mark(&place, hit))?);
         }
         // Refused: the hit was there before, and stays as it is.
         match store.transact(writes).await? {

@@ -12,7 +12,7 @@
 //! | a correction of it | `event ID` | `content DIGEST` | the same | `TIME ID content DIGEST` |
 //! | hit | `event ID` | `hit RULE RESOURCE` | `rule RULE` | `TIME ID RESOURCE` |
 //! | incident of an event | `event ID` | `incident INCIDENT` | | |
-//! | hits nobody took yet | `pending SHARD` | `TIME ID content[ DIGEST]` | | |
+//! | hits nobody took yet, naming the newest | `pending SHARD` | `TIME ID content[ DIGEST]` | | |
 //! | event that changed a resource | `touched RESOURCE` | `TIME ID content[ DIGEST]` | | |
 //! | rule a principal hit | `actor PRINCIPAL` | `TIME ID RULE` | | |
 //! | day with events | `days` | `DATE` | | |

@@ -48,7 +48,7 @@ impl Snapshots for Store {
         let set = async {
             // The state first: a baseline never names what is not there.
             let digest = keep(self, state).await?;
-            self.write_all(vec![Item::new(key).with(STATE, digest.as_str())], Vec::new()).await
+            self.write_all(vec![Item::new(key).with(STATE, digest.as_str())]).await
         };
         set.await.map_err(doing("keep a baseline"))
     }

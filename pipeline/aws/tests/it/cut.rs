@@ -90,8 +90,9 @@ async fn an_opening_that_was_cut_is_completed_by_repeating_it() {
         let (whole, line) = stores(requests, cut).await;
         let record = record("a", 1, &["rule.a".to_owned()], &[]);
         Events::append(&whole, vec![record]).await.unwrap();
-        let taken = || vec![EventId::new("a")];
-        let incident = incident("cut", taken().into_iter().collect::<BTreeSet<_>>());
+        let seen = whole.pending(10).await.unwrap();
+        let taken = || seen.iter().map(|pending| pending.mark.clone()).collect();
+        let incident = incident("cut", BTreeSet::from([EventId::new("a")]));
         let (id, at) = (incident.detected.incident, Timestamp::UNIX_EPOCH);
         let first = line.open(incident.clone(), taken(), at).await;
         // What is taken is taken by an incident that is there.

@@ -60,9 +60,10 @@ async fn an_incident_of_more_events_than_a_transaction_takes_opens_whole() {
     let rule = ["test.rule".to_owned()];
     let records: Vec<_> = ids.iter().map(|id| record(id, 1, &rule, &[])).collect();
     Events::append(&store, records).await.unwrap();
-    assert_eq!(store.pending(1000).await.unwrap().len(), 130);
+    let pending = store.pending(1000).await.unwrap();
+    assert_eq!(pending.len(), 130);
     let events: BTreeSet<EventId> = ids.iter().map(EventId::new).collect();
-    let taken: Vec<EventId> = events.iter().cloned().collect();
+    let taken = pending.into_iter().map(|pending| pending.mark).collect();
     let incident = incident("large", events);
     let (id, at) = (incident.detected.incident, Timestamp::UNIX_EPOCH);
     assert_eq!(store.open(incident.clone(), taken, at).await.unwrap(), Opened::New);

@@ -18,6 +18,20 @@ pub struct Pending {
     pub event: Event,
     /// What it hit, by rule id.
     pub hits: Vec<Hit>,
+    /// What [`Incidents::open`] takes off the list when the hits have their incidents.
+    pub mark: Mark,
+}
+
+/// One content of an event with hits nobody took, as far as it was seen: rules may hit an event
+/// again while its incident is being opened. It is the store's own word, handed back as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The event.
+    pub event: EventId,
+    /// Which of the contents under the event's id.
+    pub content: String,
+    /// Tells the hits that were there from those that were added since.
+    pub seen: String,
 }
 
 /// Whether opening met an incident that was there.
@@ -35,13 +49,14 @@ pub trait Incidents: Send + Sync {
     /// Events with hits that no incident took yet, in order of time then id, at most `limit`.
     async fn pending(&self, limit: u32) -> Result<Vec<Pending>, StoreError>;
     /// Opens the incident (first ledger entry `Opened`, key `opened`, in the same step) or adds its
-    /// events to the one that is there, and takes the named events off the pending list, which
-    /// happens last: no event is taken before its incident is there. After an error the same call
-    /// completes what was begun.
+    /// events to the one that is there, and takes the marks off the pending list, which happens
+    /// last: no event is taken before its incident is there. An event that was hit since its mark
+    /// was read stays on the list, with all its hits. After an error the same call completes what
+    /// was begun.
     async fn open(
         &self,
         incident: Incident,
-        taken: Vec<EventId>,
+        taken: Vec<Mark>,
         at: Timestamp,
     ) -> Result<Opened, StoreError>;
     /// The incident.

@@ -19,7 +19,7 @@ pub use channel::{Channel, ChannelError};
 pub use clock::Clock;
 pub use detector::{Correlator, DetectError, Detector, Found};
 pub use events::{DeadLetter, Derived, Disposition, EventFilter, Events, Recorded, Stored};
-pub use incidents::{Incidents, Opened, Pending};
+pub use incidents::{Incidents, Mark, Opened, Pending};
 pub use orchestrator::Orchestrator;
 pub use ports::Ports;
 pub use snapshots::Snapshots;

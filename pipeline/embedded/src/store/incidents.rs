@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use aisaws_core::canonical::Digest;
+use aisaws_core::hit::Hit;
 use aisaws_core::id::{EventId, IncidentId, RuleId};
 use aisaws_core::incident::Incident;
 use aisaws_core::ledger::{Appended, Entry, Link, RawLink};
-use aisaws_core::port::{Incidents, Opened, Pending, StoreError};
+use aisaws_core::port::{Incidents, Mark, Opened, Pending, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use super::column::{digest, event, fold, incident as incident_id, json, nanos, to_json};
+use super::column::{digest, event, incident as incident_id, json, nanos, to_json};
 use super::{Store, ledger};
 
 #[async_trait]
@@ -23,7 +24,7 @@ impl Incidents for Store {
     async fn open(
         &self,
         incident: Incident,
-        taken: Vec<EventId>,
+        taken: Vec<Mark>,
         at: Timestamp,
     ) -> Result<Opened, StoreError> {
         self.write("open an incident", move |tx| open(tx, incident, &taken, at)).await
@@ -146,8 +147,16 @@ fn pending(db: &Connection, limit: u32) -> Result<Vec<Pending>, rusqlite::Error>
     let mut rows = select.query([limit])?;
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(4)?;
-        let hits = hits.query_map([seq], |row| json(row, 0))?.collect::<Result<_, _>>()?;
-        found.push(Pending { event: event(row, 0)?, hits });
+        let hits: Vec<Hit> =
+            hits.query_map([seq], |row| json(row, 0))?.collect::<Result<_, _>>()?;
+        let event = event(row, 0)?;
+        // No hit is ever removed, so their number tells whether one was added.
+        let mark = Mark {
+            event: event.id.clone(),
+            content: seq.to_string(),
+            seen: hits.len().to_string(),
+        };
+        found.push(Pending { event, hits, mark });
     }
     Ok(found)
 }
@@ -155,7 +164,7 @@ fn pending(db: &Connection, limit: u32) -> Result<Vec<Pending>, rusqlite::Error>
 fn open(
     tx: &Transaction<'_>,
     incident: Incident,
-    taken: &[EventId],
+    taken: &[Mark],
     at: Timestamp,
 ) -> Result<Opened, rusqlite::Error> {
     let Incident { detected, events } = incident;
@@ -188,10 +197,11 @@ fn open(
     }
     let mut take = tx.prepare_cached(
         "delete from pending where (time, id, seq) in \
-         (select time, id, seq from event where fold = ?1 and id = ?2)",
+         (select time, id, seq from event where seq = ?1 and id = ?2) \
+         and (select count(*) from hit where seq = ?1) = cast(?3 as integer)",
     )?;
-    for event in taken {
-        take.execute(params![fold(event), event.as_str()])?;
+    for Mark { event, content, seen } in taken {
+        take.execute(params![content, event.as_str(), seen])?;
     }
     Ok(if is_there { Opened::Already } else { Opened::New })
 }

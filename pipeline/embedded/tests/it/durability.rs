@@ -121,7 +121,9 @@ async fn a_crash_between_append_and_open_loses_no_hit() {
     let path = dir.path().join("store.sqlite");
     let store = Store::open(&path).unwrap();
     Events::append(&store, vec![record("a"), record("b")]).await.unwrap();
-    store.open(incident("a"), vec!["a".into()], Timestamp::UNIX_EPOCH).await.unwrap();
+    let mut pending = store.pending(10).await.unwrap();
+    let taken = vec![pending.remove(0).mark];
+    store.open(incident("a"), taken, Timestamp::UNIX_EPOCH).await.unwrap();
     let found = Store::open(&after_a_crash(&path, dir.path())).unwrap();
     let pending = found.pending(10).await.unwrap();
     let pending: Vec<&str> = pending.iter().map(|p| p.event.id.as_str()).collect();

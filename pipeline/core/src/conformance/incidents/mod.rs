@@ -33,6 +33,9 @@ pub async fn run_all(one: Handle<'_>, other: Handle<'_>) -> Report {
         pending_events_come_in_order_and_at_most_so_many(one);
         hits_stay_pending_until_they_are_taken(one, other);
         opening_takes_the_named_events_and_no_others(one);
+        a_hit_that_was_derived_meanwhile_stays_pending(one, other);
+        a_hit_of_a_variant_that_came_meanwhile_stays_pending(one, other);
+        an_old_mark_takes_no_later_hit(one, other);
         a_late_duplicate_does_not_become_pending_again(one);
         a_variant_with_another_hit_becomes_pending(one);
         a_variant_with_the_same_hit_does_not(one);
@@ -40,7 +43,7 @@ pub async fn run_all(one: Handle<'_>, other: Handle<'_>) -> Report {
         an_unknown_incident_is_none(one);
         opening_writes_the_first_link(one);
         opening_again_adds_events_and_nothing_else(one);
-        taking_unknown_events_is_no_error(one);
+        taking_what_was_taken_is_no_error(one);
         one_of_many_concurrent_openings_is_new(one, other);
         incidents_are_listed_by_time_then_id(one);
         an_event_may_belong_to_several_incidents(one);

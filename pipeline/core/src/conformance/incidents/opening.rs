@@ -13,7 +13,7 @@ use crate::hit::Hit;
 use crate::id::{EventId, RuleId};
 use crate::incident::Incident;
 use crate::ledger::{Entry, verify_chain};
-use crate::port::{Opened, Recorded};
+use crate::port::{Mark, Opened, Recorded};
 use crate::risk::Severity;
 
 /// Keeps an event that is hit by those rules, each on the bucket of its event's name.
@@ -46,7 +46,18 @@ async fn pending_ids(handle: Handle<'_>, scene: &Scene) -> Result<Vec<EventId>, 
 
 /// Takes events off the list, by way of an incident.
 async fn take(handle: Handle<'_>, scene: &Scene, events: &[&str]) -> Outcome {
-    let taken = events.iter().map(|id| scene.id(id)).collect();
+    let taken = marks(handle, scene, events).await?;
+    take_marks(handle, scene, taken).await
+}
+
+/// The marks of those events as they are now.
+async fn marks(handle: Handle<'_>, scene: &Scene, events: &[&str]) -> Result<Vec<Mark>, Failure> {
+    let events: BTreeSet<EventId> = events.iter().map(|id| scene.id(id)).collect();
+    let all = handle.incidents.pending(u32::MAX).await?;
+    Ok(all.into_iter().map(|p| p.mark).filter(|mark| events.contains(&mark.event)).collect())
+}
+
+async fn take_marks(handle: Handle<'_>, scene: &Scene, taken: Vec<Mark>) -> Outcome {
     handle.incidents.open(scene.incident("taker", 0), taken, scene.at(0)).await?;
     Ok(())
 }
@@ -106,6 +117,56 @@ pub async fn opening_takes_the_named_events_and_no_others(handle: Handle<'_>) ->
     take(handle, &scene, &["a", "c"]).await?;
     equal("pending", &pending_ids(handle, &scene).await?, &vec![scene.id("b")])?;
     take(handle, &scene, &["b"]).await
+}
+
+/// A correlation may find an event while its incident is being opened: nobody saw that hit, so
+/// nobody takes it.
+pub async fn a_hit_that_was_derived_meanwhile_stays_pending(
+    one: Handle<'_>,
+    other: Handle<'_>,
+) -> Outcome {
+    let scene = Scene::new("pending/derived-meanwhile");
+    let event = scene.event("a", 1)?;
+    let mut hits = hit_by(one, &scene, &event, &["rule.b"]).await?;
+    let seen = marks(one, &scene, &["a"]).await?;
+    let late = hit(&event, "rule.a", &scene.bucket("b"));
+    other.events.derive(vec![late.clone()]).await?;
+    take_marks(one, &scene, seen).await?;
+    hits.insert(0, late);
+    equal("pending", &pending(one, &scene).await?, &vec![(event, hits)])?;
+    take(one, &scene, &["a"]).await?;
+    equal("pending afterwards", &pending(one, &scene).await?, &Vec::new())
+}
+
+/// The same of a correction that arrives meanwhile: what was seen is taken, what came is not.
+pub async fn a_hit_of_a_variant_that_came_meanwhile_stays_pending(
+    one: Handle<'_>,
+    other: Handle<'_>,
+) -> Outcome {
+    let scene = Scene::new("pending/variant-meanwhile");
+    hit_by(one, &scene, &scene.event("a", 1)?, &["rule.a"]).await?;
+    let seen = marks(one, &scene, &["a"]).await?;
+    let corrected = scene.event_with("a", 1, &json!({ "addendum": {} }))?;
+    let hits = hit_by(other, &scene, &corrected, &["rule.b"]).await?;
+    take_marks(one, &scene, seen).await?;
+    equal("pending", &pending(one, &scene).await?, &vec![(corrected, hits)])?;
+    take(one, &scene, &["a"]).await?;
+    equal("pending afterwards", &pending(one, &scene).await?, &Vec::new())
+}
+
+/// Two who saw the same take it one after the other, and a hit came in between: the second one's
+/// mark is out of date, even though the event has a new one.
+pub async fn an_old_mark_takes_no_later_hit(one: Handle<'_>, other: Handle<'_>) -> Outcome {
+    let scene = Scene::new("pending/old-mark");
+    let event = scene.event("a", 1)?;
+    hit_by(one, &scene, &event, &["rule.a"]).await?;
+    let seen = marks(other, &scene, &["a"]).await?;
+    take(one, &scene, &["a"]).await?;
+    one.events.derive(vec![hit(&event, "rule.b", &scene.bucket("b"))]).await?;
+    take_marks(other, &scene, seen).await?;
+    equal("pending", &pending_ids(one, &scene).await?, &vec![scene.id("a")])?;
+    take(one, &scene, &["a"]).await?;
+    equal("pending afterwards", &pending_ids(one, &scene).await?, &Vec::new())
 }
 
 /// What was taken stays taken when the event is delivered again.
@@ -201,14 +262,18 @@ pub async fn opening_again_adds_events_and_nothing_else(handle: Handle<'_>) -> O
     equal("links", &handle.incidents.ledger(id).await?.len(), &1)
 }
 
-/// An event without hits, or none at all, may be named.
-pub async fn taking_unknown_events_is_no_error(handle: Handle<'_>) -> Outcome {
-    let scene = Scene::new("open/take-unknown");
-    let opened = handle
-        .incidents
-        .open(scene.incident("a", 1), vec![scene.id("nowhere")], scene.at(2))
-        .await?;
-    equal("answer", &opened, &Opened::New)
+/// A repeated call names marks that are gone.
+pub async fn taking_what_was_taken_is_no_error(handle: Handle<'_>) -> Outcome {
+    let scene = Scene::new("open/take-again");
+    hit_by(handle, &scene, &scene.event("a", 1)?, &["rule.a"]).await?;
+    let seen = marks(handle, &scene, &["a"]).await?;
+    for expected in [Opened::New, Opened::Already] {
+        let incident = scene.incident("a", 1);
+        let opened = handle.incidents.open(incident, seen.clone(), scene.at(2)).await?;
+        equal("answer", &opened, &expected)?;
+        equal("pending", &pending(handle, &scene).await?, &Vec::new())?;
+    }
+    Ok(())
 }
 
 /// Sixteen at once: one opens, the ledger has one link, and every event belongs.
