@@ -19,3 +19,4 @@ mod real_input;
 mod rules;
 mod same_incidents;
 mod scenario;
+mod template;

@@ -11,7 +11,7 @@ use aisaws_core::port::{
 use aisaws_core::resource::ResourceRef;
 use aisaws_core::window::Match;
 
-use crate::input::{Input, InputError, Item, dead_letter, read_records};
+use crate::input::{Input, InputError, Item, dead_letter, read_records, read_text};
 use crate::own::OwnRoles;
 use crate::suppress::{Suppression, suppress};
 
@@ -243,4 +243,50 @@ impl Keeper {
         }
         Ok(())
     }
+}
+
+/// What came of a batch of messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Counts over all messages.
+    pub tally: Tally,
+    /// What could not be read, each with the place of its message in the batch.
+    pub letters: Vec<(usize, DeadLetter)>,
+}
+
+/// Takes in messages of a queue, pairs of an id and a body, and keeps what they hold; durable on
+/// return. A message that cannot be read is kept as a dead letter and does not hold up the others.
+///
+/// # Errors
+/// Where the store fails: some of the batch may be kept then, and all of it may be given again.
+pub async fn take_in_messages(
+    examiner: &Examiner,
+    keeper: &Keeper,
+    messages: &[(String, String)],
+) -> Result<Batch, StoreError> {
+    let mut batch = Batch::default();
+    let mut group = Group::default();
+    for (number, (id, body)) in messages.iter().enumerate() {
+        read_text(id, body, &mut |item| {
+            let letter = match item {
+                Item::Event(event, line) => match examiner.examine(*event) {
+                    Ok((record, matches)) => {
+                        group.records.push(record);
+                        group.matches.extend(matches);
+                        return true;
+                    }
+                    Err(refused) => {
+                        let Refused { event, reason } = *refused;
+                        dead_letter(id, line, reason, &event.raw)
+                    }
+                },
+                Item::Dead(letter) => letter,
+            };
+            batch.letters.push((number, letter.clone()));
+            group.letters.push(letter);
+            true
+        });
+    }
+    keeper.keep(group, &mut batch.tally).await?;
+    Ok(batch)
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::approve::deliver;
 use crate::correlate::{Settled, settle};
 use crate::input::Input;
-use crate::intake::{Examiner, IntakeError, Keeper, Tally, take_in};
+use crate::intake::{Batch, Examiner, IntakeError, Keeper, Tally, take_in, take_in_messages};
 use crate::join::Joining;
 use crate::open::{Opening, open_pending};
 use crate::origin::Origins;
@@ -74,12 +74,54 @@ impl Responder {
         inputs: Vec<Input>,
         progress: impl Fn(usize) + Send + 'static,
     ) -> Result<Tally, IntakeError> {
-        let keeper = Keeper {
+        take_in(Arc::clone(&self.examiner), self.keeper(), inputs, progress).await
+    }
+
+    /// Takes in messages of a queue, pairs of an id and a body; nothing is acted upon yet.
+    ///
+    /// # Errors
+    /// Where the store fails; all messages may be given again.
+    pub async fn take_in_messages(
+        &self,
+        messages: &[(String, String)],
+    ) -> Result<Batch, StoreError> {
+        take_in_messages(&self.examiner, &self.keeper(), messages).await
+    }
+
+    fn keeper(&self) -> Keeper {
+        Keeper {
             events: Arc::clone(&self.ports.events),
             windows: Arc::clone(&self.ports.windows),
             clock: Arc::clone(&self.ports.clock),
-        };
-        take_in(Arc::clone(&self.examiner), keeper, inputs, progress).await
+        }
+    }
+
+    /// The ports it stands on.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// Opens an incident for every stored hit that has none, and starts its execution, which runs
+    /// elsewhere. Several may do so at once.
+    ///
+    /// # Errors
+    /// Where the store or the state machine cannot be reached; what is not done is met again.
+    pub async fn open(&self) -> Result<Vec<Detected>, StoreError> {
+        self.settle().await?;
+        self.open_pending().await
+    }
+
+    async fn open_pending(&self) -> Result<Vec<Detected>, StoreError> {
+        let ports = &self.ports;
+        open_pending(Opening {
+            incidents: ports.incidents.as_ref(),
+            account: ports.account.as_ref(),
+            orchestrator: ports.orchestrator.as_ref(),
+            origins: &self.origins,
+            joining: self.joining,
+            clock: ports.clock.as_ref(),
+        })
+        .await
     }
 
     /// Carries on what an earlier process left, opens incidents for every stored hit, and runs
@@ -96,15 +138,7 @@ impl Responder {
         let Settled { hits, events: fired, full, unreadable } = self.settle().await?;
         tally.hits = tally.hits.saturating_add(hits);
         tally.hit_events.extend(fired);
-        let opened = open_pending(Opening {
-            incidents: ports.incidents.as_ref(),
-            account: ports.account.as_ref(),
-            orchestrator: ports.orchestrator.as_ref(),
-            origins: &self.origins,
-            joining: self.joining,
-            clock: ports.clock.as_ref(),
-        })
-        .await?;
+        let opened = self.open_pending().await?;
         let chains = self.chains(left, opened).await?;
         let mut running = futures::stream::iter(chains.into_values().map(|chain| async move {
             for (_, incident) in chain {

@@ -116,17 +116,52 @@ pub struct Settings {
     pub wait: Duration,
 }
 
+/// A queue for what can never succeed, each message with its reason.
+#[derive(Debug, Clone)]
+pub struct DeadLetters {
+    client: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl DeadLetters {
+    /// The queue at that address.
+    pub fn new(aws: &Aws, url: &str) -> Self {
+        Self { client: aws.sqs(), url: url.to_owned() }
+    }
+
+    /// Hands over a message with the reason in the attributes `reason` and `message_id`.
+    ///
+    /// # Errors
+    /// Where the call fails; the message is then only where it was.
+    pub async fn put(&self, id: &str, body: &str, reason: &str) -> Result<(), QueueError> {
+        let text = |text: &str| {
+            MessageAttributeValue::builder().data_type("String").string_value(text).build()
+        };
+        let send = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .message_attributes("reason", text(&allowed(reason))?)
+            .message_attributes("message_id", text(id)?);
+        send.send().await.map_err(failed("sqs:SendMessage"))?;
+        Ok(())
+    }
+}
+
 /// A queue that is served.
 #[derive(Debug, Clone)]
 pub struct Queue {
     client: aws_sdk_sqs::Client,
+    dead_letters: DeadLetters,
     settings: Settings,
 }
 
 impl Queue {
     /// That queue.
     pub fn new(aws: &Aws, settings: Settings) -> Self {
-        Self { client: aws.sqs(), settings }
+        let dead_letters = DeadLetters::new(aws, &settings.dead_letters_url);
+        Self { client: aws.sqs(), dead_letters, settings }
     }
 
     /// Serves until `stop` is ready, then finishes the batch in hand. Repeat it side by side for
@@ -197,13 +232,15 @@ impl Queue {
                     finished.push(message);
                 }
                 // It leaves this queue only when it is in the other one.
-                Some(Outcome::Dead(reason)) => match self.bury(delivery, &reason).await {
-                    Ok(()) => {
-                        tally.dead += 1;
-                        finished.push(message);
+                Some(Outcome::Dead(reason)) => {
+                    match self.dead_letters.put(&delivery.id, &delivery.body, &reason).await {
+                        Ok(()) => {
+                            tally.dead += 1;
+                            finished.push(message);
+                        }
+                        Err(e) => failure = Some(e),
                     }
-                    Err(e) => failure = Some(e),
-                },
+                }
                 Some(Outcome::Later) | None => {
                     tally.later += 1;
                     again.push((message, pause(delivery.deliveries)));
@@ -290,21 +327,6 @@ impl Queue {
             0 => Ok(()),
             left => Err(QueueError::Partial { call: "sqs:DeleteMessage", left }),
         }
-    }
-
-    async fn bury(&self, delivery: &Delivery, reason: &str) -> Result<(), QueueError> {
-        let text = |text: &str| {
-            MessageAttributeValue::builder().data_type("String").string_value(text).build()
-        };
-        let send = self
-            .client
-            .send_message()
-            .queue_url(&self.settings.dead_letters_url)
-            .message_body(&delivery.body)
-            .message_attributes("reason", text(&allowed(reason))?)
-            .message_attributes("message_id", text(&delivery.id)?);
-        send.send().await.map_err(failed("sqs:SendMessage"))?;
-        Ok(())
     }
 }
 

@@ -22,7 +22,7 @@ const SUBJECT_CHARS: usize = 99;
 const BODY_BYTES: usize = 240 * 1024;
 /// Lines of a message, and letters of a line, that are sent.
 const LINES: usize = 40;
-const LINE_CHARS: usize = 500;
+const LINE_CHARS: usize = 2000;
 
 /// Publishes each message to one topic. In a FIFO topic a repeated message is recognised by its id.
 #[derive(Debug, Clone)]

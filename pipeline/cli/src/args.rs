@@ -116,6 +116,34 @@ pub(crate) enum Infra {
         #[arg(long, value_name = "N", default_value_t = 300)]
         max_rules: usize,
     },
+    /// The CloudFormation template of the whole, as it stands in infra/template.yaml
+    Template {
+        /// The template of a protected account instead (infra/member.yaml)
+        #[arg(long)]
+        member: bool,
+    },
+    /// The functions, their handlers, memory and time
+    Functions,
+    /// The IAM policy of each role: exactly what the functions and drivers need
+    Policies,
+    /// What a month costs by list prices, without any free tier
+    Cost {
+        /// Events a month that the EventBridge rules let through
+        #[arg(long, value_name = "N", default_value_t = 100_000)]
+        events: u64,
+        /// Incidents a month
+        #[arg(long, value_name = "N", default_value_t = 500)]
+        incidents: u64,
+        /// Months for which raw events are kept
+        #[arg(long, value_name = "N", default_value_t = 13)]
+        months_kept: u32,
+        /// A table of prices instead of the built-in one
+        #[arg(long, value_name = "FILE")]
+        prices: Option<PathBuf>,
+        /// Print the built-in table of prices instead
+        #[arg(long)]
+        print_prices: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -99,6 +99,23 @@ impl Policy {
         Ok(policy)
     }
 
+    /// Allows this much at most, whatever the file says; never more than it says.
+    pub fn lower_to(&mut self, max: Decision) {
+        self.mode.max = self.mode.max.min(max);
+    }
+
+    /// Sets how long a human may take, in seconds.
+    ///
+    /// # Errors
+    /// [`PolicyError::Timeout`].
+    pub fn set_approval_timeout_seconds(&mut self, seconds: u32) -> Result<(), PolicyError> {
+        if !(1..=YEAR_SECONDS).contains(&seconds) {
+            return Err(PolicyError::Timeout(seconds));
+        }
+        self.approval.timeout_seconds = seconds;
+        Ok(())
+    }
+
     /// What the thresholds alone allow, with the reason.
     pub fn by_risk(&self, risk: Risk) -> (Decision, String) {
         let log = Risk::clamped(self.thresholds.log_below);
@@ -164,6 +181,17 @@ mod tests {
 
     const OBSERVE: &str =
         "\n[[override]]\ntag = \"aisaws:mode=observe\"\nmax = \"log_only\"\nreason = \"asked\"\n";
+
+    #[test]
+    fn a_mode_only_lowers() {
+        let mut policy = Policy::parse(DEFAULT).unwrap();
+        policy.lower_to(Decision::AskHuman);
+        policy.lower_to(Decision::Act);
+        assert_eq!(policy.mode(), Decision::AskHuman);
+        assert!(policy.set_approval_timeout_seconds(0).is_err());
+        policy.set_approval_timeout_seconds(60).unwrap();
+        assert_eq!(policy.approval_timeout_seconds(), 60);
+    }
 
     #[test]
     fn the_founding_thresholds_decide() {

@@ -6,5 +6,5 @@ mod unwrap;
 
 pub use files::{Input, InputError, expand};
 pub(crate) use records::dead_letter;
-pub use records::{Item, read_records};
+pub use records::{Item, read_records, read_text};
 pub(crate) use unwrap::{Piece, split};

@@ -71,6 +71,20 @@ pub fn read_records(
     }
 }
 
+/// Reads every record of one text, such as the body of a message, and hands it to `sink` until
+/// the sink says `false`. `origin` names it in dead letters; a text without a record is one.
+pub fn read_text(origin: &str, text: &str, sink: &mut dyn FnMut(Item) -> bool) {
+    let place = Place { origin, line: 1 };
+    let mut is_empty = true;
+    line(text.as_bytes(), &place, &mut |item| {
+        is_empty = false;
+        sink(item)
+    });
+    if is_empty {
+        sink(place.dead("there is no record in it".to_owned(), text));
+    }
+}
+
 /// Where a record stands.
 struct Place<'a> {
     origin: &'a str,

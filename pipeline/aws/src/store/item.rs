@@ -146,6 +146,15 @@ impl<'a> Row<'a> {
         parse(self.text(name)?).map_err(|e| self.unreadable(name, Some(Box::new(e))))
     }
 
+    /// Bytes of an attribute that have to be so many.
+    pub(super) fn of_size<const N: usize>(
+        self,
+        name: &'static str,
+        bytes: Vec<u8>,
+    ) -> Result<[u8; N], Unreadable> {
+        bytes.try_into().map_err(|_| self.unreadable(name, None))
+    }
+
     pub(super) fn json<T: DeserializeOwned>(self, name: &'static str) -> Result<T, Unreadable> {
         self.parsed(name, |text| serde_json::from_str(text))
     }

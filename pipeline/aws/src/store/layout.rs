@@ -25,6 +25,7 @@
 //! | repair of a resource | `writes RESOURCE` | `TIME INCIDENT SEQ` | | |
 //! | state | `state DIGEST` | `state` | | |
 //! | last clean state | `baseline RESOURCE` | `control CONTROL` | | |
+//! | secret of the system's own | `secret NAME` | `secret` | | |
 //! | calls of a write | `write INCIDENT STEP DIGEST` | `calls` | | |
 //! | calls it made so far | `write INCIDENT STEP DIGEST` | `calls so far` | | |
 //! | who writes to a resource | `lease RESOURCE` | `lease` | | |
@@ -314,6 +315,10 @@ pub(super) fn baseline(resource_key: &str, control: &ControlId) -> Key {
         format!("baseline {}", part(resource_key)),
         format!("control {}", part(control.as_str())),
     )
+}
+
+pub(super) fn secret(name: &str) -> Key {
+    Key::new(format!("secret {}", part(name)), "secret")
 }
 
 pub(super) fn calls(write: &WriteKey) -> Key {

@@ -13,6 +13,7 @@ mod intake;
 mod item;
 mod layout;
 mod ledger;
+mod secret;
 mod snapshots;
 mod table;
 mod windows;

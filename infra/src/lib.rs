@@ -1,0 +1,9 @@
+//! What AISAWS deploys on AWS, as data: its functions, their least-privilege policies, the
+//! CloudFormation templates, what it costs.
+//!
+//! Start at [`functions`], the table that workers, policies and templates follow.
+
+pub mod cost;
+pub mod functions;
+pub mod policies;
+pub mod template;

@@ -1,0 +1,416 @@
+//! The least each function needs, as IAM policies.
+//!
+//! A function names what it does ([`Grant`]); a grant is a statement of exact actions on exact
+//! resources. No function of the stack touches a protected account with its own role: it assumes
+//! the reader's role, or, where it repairs, the responder's, in a session named after the incident.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aisaws_controls::api::{Api, Purpose};
+use serde_json::{Map, Value, json};
+
+use crate::functions::{FUNCTIONS, Function};
+
+/// One thing a function does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grant {
+    /// Reads and writes the table.
+    Table(&'static [&'static str]),
+    /// Archives and fetches bodies under these prefixes.
+    Archive(&'static [&'static str], &'static [&'static str]),
+    /// Reads the queue of events.
+    TakeMessages,
+    /// Puts what cannot be taken in where people look.
+    Bury,
+    /// Starts the response to an incident.
+    StartExecution,
+    /// Brings a human's answer to an execution.
+    AnswerExecution,
+    /// Lists running executions.
+    ListExecutions,
+    /// Tells people.
+    Publish,
+    /// Reads protected accounts.
+    AssumeReader,
+    /// Writes to protected accounts.
+    AssumeResponder,
+}
+
+/// A stage reads the ledger and adds to it; `TransactWriteItems` needs the actions of its parts.
+const LEDGER: &[&str] =
+    &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"];
+/// As [`LEDGER`], and keeps baselines.
+const STATES: &[&str] = &[
+    "dynamodb:BatchWriteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+];
+/// As [`STATES`], and takes and releases the lease of a resource.
+const REPAIRS: &[&str] = &[
+    "dynamodb:BatchWriteItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+];
+/// Keeps events, evaluates windows, opens incidents.
+const OPENS: &[&str] = &[
+    "dynamodb:BatchGetItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+];
+const BODIES: &str = "bodies/";
+const RAW: &str = "raw-events/";
+
+fn grants(function: &Function) -> Vec<Grant> {
+    use Grant::{
+        AnswerExecution, Archive, AssumeReader, AssumeResponder, Bury, ListExecutions, Publish,
+        StartExecution, Table, TakeMessages,
+    };
+    match function.name {
+        "Intake" => vec![
+            Table(OPENS),
+            Archive(&["s3:GetObject", "s3:PutObject"], &[RAW, BODIES]),
+            TakeMessages,
+            Bury,
+            StartExecution,
+            AssumeReader,
+        ],
+        "Score" | "Decide" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES])],
+        "Prepare" => {
+            vec![Table(STATES), Archive(&["s3:GetObject", "s3:PutObject"], &[BODIES]), AssumeReader]
+        }
+        "AskHuman" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), Publish],
+        "Remediate" | "RollBack" => vec![
+            Table(REPAIRS),
+            Archive(&["s3:GetObject", "s3:PutObject"], &[BODIES]),
+            AssumeResponder,
+        ],
+        "Verify" => {
+            vec![Table(STATES), Archive(&["s3:GetObject", "s3:PutObject"], &[BODIES]), AssumeReader]
+        }
+        "Alert" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), Publish],
+        "Approval" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), AnswerExecution],
+        "Sweep" => vec![
+            Table(OPENS),
+            Archive(&["s3:GetObject"], &[BODIES]),
+            StartExecution,
+            ListExecutions,
+            AnswerExecution,
+            AssumeReader,
+        ],
+        "Scan" => vec![
+            Table(OPENS),
+            Archive(&["s3:GetObject", "s3:PutObject"], &[RAW, BODIES]),
+            StartExecution,
+            AssumeReader,
+        ],
+        _ => Vec::new(),
+    }
+}
+
+fn arn(name: &str) -> Value {
+    json!({ "Fn::GetAtt": [name, "Arn"] })
+}
+
+fn sub(text: &str) -> Value {
+    json!({ "Fn::Sub": text })
+}
+
+fn statement(sid: &str, actions: &[&str], resources: Vec<Value>) -> Value {
+    json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources })
+}
+
+fn statements(grant: Grant) -> Vec<Value> {
+    match grant {
+        Grant::Table(actions) => {
+            vec![statement("Table", actions, vec![arn("Table"), sub("${Table.Arn}/index/*")])]
+        }
+        Grant::Archive(actions, prefixes) => {
+            let objects = prefixes.iter().map(|p| sub(&format!("${{Bucket.Arn}}/{p}*"))).collect();
+            let mut key = vec!["kms:Decrypt"];
+            if actions.contains(&"s3:PutObject") {
+                key.push("kms:GenerateDataKey");
+            }
+            vec![
+                statement("Archive", actions, objects),
+                statement("ArchiveKey", &key, vec![arn("Key")]),
+            ]
+        }
+        Grant::TakeMessages => vec![statement(
+            "TakeMessages",
+            &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            vec![arn("Queue")],
+        )],
+        Grant::Bury => vec![statement("Bury", &["sqs:SendMessage"], vec![arn("DeadLetterQueue")])],
+        Grant::StartExecution => vec![statement(
+            "StartExecution",
+            &["states:StartExecution"],
+            vec![machine("stateMachine", "")],
+        )],
+        // A token names its task; IAM knows no resource for it.
+        Grant::AnswerExecution => {
+            vec![statement("AnswerExecution", &["states:SendTaskSuccess"], vec![Value::from("*")])]
+        }
+        Grant::ListExecutions => vec![statement(
+            "ListExecutions",
+            &["states:ListExecutions"],
+            vec![machine("stateMachine", "")],
+        )],
+        Grant::Publish => vec![
+            statement("Publish", &["sns:Publish"], vec![json!({ "Ref": "Topic" })]),
+            statement("TopicKey", &["kms:Decrypt", "kms:GenerateDataKey"], vec![arn("Key")]),
+        ],
+        Grant::AssumeReader => vec![assume("AssumeReader", "reader")],
+        Grant::AssumeResponder => vec![assume("AssumeResponder", "responder")],
+    }
+}
+
+/// By name and not by reference: the machine needs the functions, which need their roles.
+fn machine(kind: &str, suffix: &str) -> Value {
+    sub(&format!(
+        "arn:${{AWS::Partition}}:states:${{AWS::Region}}:${{AWS::AccountId}}:{kind}:${{Prefix}}-respond{suffix}"
+    ))
+}
+
+/// In whatever account: the role there decides whom it trusts.
+fn assume(sid: &str, role: &str) -> Value {
+    statement(
+        sid,
+        &["sts:AssumeRole"],
+        vec![sub(&format!("arn:${{AWS::Partition}}:iam::*:role/${{Prefix}}-{role}"))],
+    )
+}
+
+/// The policy of a function's own role.
+pub fn of(function: &Function) -> Value {
+    let log = format!(
+        "arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:/aws/lambda/${{Prefix}}-{}:*",
+        function.kebab()
+    );
+    let mut all = vec![
+        statement("Log", &["logs:CreateLogStream", "logs:PutLogEvents"], vec![sub(&log)]),
+        // X-Ray knows no resources.
+        statement(
+            "Trace",
+            &["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+            vec![Value::from("*")],
+        ),
+    ];
+    let mut key: Vec<Value> = Vec::new();
+    for one in grants(function).into_iter().flat_map(statements) {
+        // Two grants may need the same key; one statement says it.
+        let is_key = one["Resource"] == json!([arn("Key")]);
+        if is_key {
+            key.push(one);
+        } else {
+            all.push(one);
+        }
+    }
+    if let Some(widest) = key.into_iter().max_by_key(|s| s["Action"].as_array().map_or(0, Vec::len))
+    {
+        all.push(json!({
+            "Sid": "Key", "Effect": "Allow",
+            "Action": widest["Action"], "Resource": widest["Resource"],
+        }));
+    }
+    json!({ "Version": "2012-10-17", "Statement": all })
+}
+
+/// Environment variables of a function: only what it uses.
+pub fn variables(function: &Function) -> Value {
+    let mut variables = Map::new();
+    let mut set = |name: &str, value: Value| _ = variables.insert(name.to_owned(), value);
+    set("AISAWS_PREFIX", json!({ "Ref": "Prefix" }));
+    set("AISAWS_TABLE", json!({ "Ref": "Table" }));
+    set("AISAWS_BUCKET", json!({ "Ref": "Bucket" }));
+    set("AISAWS_ACCOUNT", json!({ "Ref": "AWS::AccountId" }));
+    for grant in grants(function) {
+        match grant {
+            Grant::StartExecution | Grant::ListExecutions => {
+                set("AISAWS_STATE_MACHINE_ARN", machine("stateMachine", ""));
+            }
+            Grant::Publish => set("AISAWS_TOPIC_ARN", json!({ "Ref": "Topic" })),
+            Grant::Bury => set("AISAWS_DEAD_LETTER_QUEUE_URL", json!({ "Ref": "DeadLetterQueue" })),
+            Grant::AssumeReader | Grant::AssumeResponder => {
+                set("AISAWS_EXTERNAL_ID", json!({ "Ref": "ExternalId" }));
+                let members = json!({ "Fn::Join": [",", { "Ref": "MemberAccounts" }] });
+                set("AISAWS_MEMBER_ACCOUNTS", members);
+            }
+            Grant::Table(_) | Grant::Archive(..) | Grant::TakeMessages | Grant::AnswerExecution => {
+            }
+        }
+    }
+    match function.name {
+        "Decide" => {
+            set("AISAWS_MODE", json!({ "Ref": "Mode" }));
+            set("AISAWS_APPROVAL_TIMEOUT_SECONDS", json!({ "Ref": "ApprovalTimeoutSeconds" }));
+        }
+        "AskHuman" => {
+            let page = json!({ "Fn::GetAtt": ["ApprovalUrl", "FunctionUrl"] });
+            set("AISAWS_APPROVAL_URL", page);
+            set("AISAWS_APPROVER", json!({ "Ref": "ApproverEmail" }));
+        }
+        _ => {}
+    }
+    Value::Object(variables)
+}
+
+/// A role of a protected account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountRole {
+    /// Reads and lists resources.
+    Reader,
+    /// Reads and repairs them.
+    Responder,
+}
+
+impl AccountRole {
+    /// The end of its name (`aisaws-reader`).
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Responder => "responder",
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::Reader => "AISAWS reads resources with it",
+            Self::Responder => "AISAWS repairs resources with it",
+        }
+    }
+
+    fn may(self, api: &Api) -> bool {
+        match (self, api.purpose) {
+            // A repair reads before and after it writes.
+            (_, Purpose::Read)
+            | (Self::Responder, Purpose::Write)
+            | (Self::Reader, Purpose::List) => true,
+            (Self::Reader, Purpose::Write) | (Self::Responder, Purpose::List) => false,
+        }
+    }
+
+    /// What it may do: exactly what the drivers of all resource types need.
+    pub fn policy(self) -> Value {
+        let mut by_resource: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for resource in aisaws_controls::resources() {
+            for api in resource.apis().iter().filter(|api| self.may(api)) {
+                by_resource.entry(here(api.on)).or_default().extend(api.actions());
+            }
+        }
+        let statements: Vec<Value> = by_resource
+            .into_iter()
+            .map(|(resource, actions)| {
+                let resource = if resource == "*" { Value::from("*") } else { sub(&resource) };
+                json!({ "Effect": "Allow", "Action": actions, "Resource": resource })
+            })
+            .collect();
+        json!({ "Version": "2012-10-17", "Statement": statements })
+    }
+
+    /// The role as a resource of a template. `principals` may assume it, with the external id.
+    pub fn role(self, principals: &[Value]) -> Value {
+        json!({
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "RoleName": sub(&format!("${{Prefix}}-{}", self.suffix())),
+                "Description": self.description(),
+                "MaxSessionDuration": 3600,
+                "AssumeRolePolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [{
+                        "Effect": "Allow",
+                        "Principal": { "AWS": principals },
+                        "Action": "sts:AssumeRole",
+                        "Condition": {
+                            "StringEquals": { "sts:ExternalId": { "Ref": "ExternalId" } },
+                        },
+                    }],
+                },
+                "Policies": [{ "PolicyName": "least", "PolicyDocument": self.policy() }],
+            },
+        })
+    }
+
+    /// The functions that assume it.
+    pub fn assumed_by(self) -> impl Iterator<Item = &'static Function> {
+        let wanted = match self {
+            Self::Reader => Grant::AssumeReader,
+            Self::Responder => Grant::AssumeResponder,
+        };
+        FUNCTIONS.iter().filter(move |function| grants(function).contains(&wanted))
+    }
+}
+
+/// An ARN pattern of a declaration, as a template of the account it is in writes it. Roles are
+/// used in every region.
+fn here(pattern: &str) -> String {
+    pattern
+        .replace("${Partition}", "${AWS::Partition}")
+        .replace("${Region}", "*")
+        .replace("${Account}", "${AWS::AccountId}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::functions::Artifact;
+
+    fn actions(policy: &Value) -> BTreeSet<String> {
+        let statements = policy["Statement"].as_array().unwrap();
+        let of = |s: &Value| s["Action"].as_array().unwrap().clone();
+        statements.iter().flat_map(of).map(|a| a.as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn no_policy_of_ours_has_a_wildcard_action() {
+        let functions = FUNCTIONS.iter().map(of);
+        let roles = [AccountRole::Reader, AccountRole::Responder].map(AccountRole::policy);
+        for policy in functions.chain(roles) {
+            assert!(actions(&policy).iter().all(|action| !action.contains('*')), "{policy}");
+        }
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let writes = [
+            "Put",
+            "Delete",
+            "Update",
+            "Revoke",
+            "Authorize",
+            "Modify",
+            "Create",
+            "Start",
+            "Stop",
+            "Add",
+            "Remove",
+        ];
+        for action in actions(&AccountRole::Reader.policy()) {
+            let (_, name) = action.split_once(':').unwrap();
+            assert!(!writes.iter().any(|verb| name.starts_with(verb)), "{action}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_in_the_writing_artifact_assumes_the_responder() {
+        let assuming: Vec<_> = AccountRole::Responder.assumed_by().map(|f| f.name).collect();
+        let writing = FUNCTIONS.iter().filter(|f| f.artifact == Artifact::Write).map(|f| f.name);
+        assert_eq!(assuming, writing.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_function_is_granted_something() {
+        for function in FUNCTIONS {
+            assert!(!grants(function).is_empty(), "{}", function.name);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The committed templates are those that the program writes.
+
+use std::path::Path;
+
+use crate::program::{aisaws, run, text};
+
+#[test]
+fn the_committed_templates_are_current() {
+    let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra");
+    for (file, arguments) in [
+        ("template.yaml", &["infra", "template"][..]),
+        ("member.yaml", &["infra", "template", "--member"][..]),
+    ] {
+        let committed = std::fs::read_to_string(infra.join(file)).unwrap();
+        let written = text(&run(aisaws(Path::new("unused")).args(arguments)).stdout);
+        assert!(
+            committed == written,
+            "infra/{file} is not current; run `aisaws {} > infra/{file}`",
+            arguments.join(" ")
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! The page on which a human grants or denies a repair.
+//!
+//! Opening a link (`GET`) never changes anything: mail scanners open every link. An answer is a
+//! `POST` of the form, with the same signed token ([`aisaws_app::link`]). The first answer counts.
+
+mod channel;
+mod page;
+
+use aisaws_app::approve;
+use aisaws_app::link::{Claims, LinkKey};
+use aisaws_core::handoff::Vote;
+use aisaws_core::ledger::Entry;
+use aisaws_core::port::{Cast, Ports, StoreError};
+
+use crate::http::{Request, Response};
+pub use channel::LinkChannel;
+use page::{Page, Question};
+
+/// Name of the token in addresses and forms.
+pub const TOKEN: &str = "t";
+
+/// Why a page could not be made; the caller may try again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PageError {
+    /// The store failed.
+    #[error("the incident could not be read")]
+    Store(#[from] StoreError),
+    /// The vote could not be kept.
+    #[error("the vote could not be kept")]
+    Vote(#[from] approve::VoteError),
+}
+
+/// Answers one request.
+///
+/// # Errors
+/// [`PageError`], where the store fails; nothing was decided then, or the vote stands and the
+/// same answer may be given again.
+pub async fn answer(
+    ports: &Ports,
+    key: &LinkKey,
+    request: &Request,
+) -> Result<Response, PageError> {
+    match request.request_context.http.method.as_str() {
+        "GET" | "HEAD" => {
+            let token = request.query_string_parameters.get(TOKEN);
+            match verified(ports, key, token.map(String::as_str)) {
+                Ok((token, claims)) => show(ports, token, &claims).await,
+                Err(page) => Ok(page),
+            }
+        }
+        "POST" => {
+            let form = request.form().unwrap_or_default();
+            let vote = match form.get("vote").map(String::as_str) {
+                Some("grant") => Vote::Grant,
+                Some("deny") => Vote::Deny,
+                _ => {
+                    return Ok(Page::plain(
+                        "Nothing was answered",
+                        "Press one of the two buttons.",
+                    )
+                    .response(400));
+                }
+            };
+            let reason = form.get("reason").map_or("", String::as_str);
+            match verified(ports, key, form.get(TOKEN).map(String::as_str)) {
+                Ok((_, claims)) => cast(ports, &claims, vote, reason).await,
+                Err(page) => Ok(page),
+            }
+        }
+        _ => Ok(Page::plain("Not understood", "Open the link that was sent to you.").response(405)),
+    }
+}
+
+/// The token with what it says, or the page that says why not.
+fn verified<'t>(
+    ports: &Ports,
+    key: &LinkKey,
+    token: Option<&'t str>,
+) -> Result<(&'t str, Claims), Response> {
+    let token = token.unwrap_or_default();
+    match key.verify(token, ports.clock.now()) {
+        Ok(claims) => Ok((token, claims)),
+        Err(error) => {
+            Err(Page::plain("This link is not accepted", &error.to_string()).response(403))
+        }
+    }
+}
+
+async fn show(ports: &Ports, token: &str, claims: &Claims) -> Result<Response, PageError> {
+    let standing = ports.approvals.standing(claims.incident).await?;
+    let Some(standing) = standing else {
+        return Ok(
+            Page::plain("Nothing is asked", "Nothing is asked about this incident.").response(404)
+        );
+    };
+    if let Some((vote, by, at)) = &standing.vote {
+        let line = format!("{by} answered `{vote}` at {at}. The first answer counts.");
+        return Ok(Page::plain("This question was answered", &line).response(200));
+    }
+    if standing.question.digest != claims.digest {
+        let line =
+            "The resource changed and the plan with it; open the newest link that was sent to you.";
+        return Ok(Page::plain("This plan is no longer the one in question", line).response(409));
+    }
+    let incident = ports.incidents.get(claims.incident).await?;
+    let resource = incident.map(|i| i.detected.resource.to_string()).unwrap_or_default();
+    let (findings, changes) = plan(ports, claims).await?;
+    let question = Question {
+        resource,
+        incident: claims.incident.to_string(),
+        digest: claims.digest.as_str().to_owned(),
+        expires: claims.expires.to_string(),
+        approver: claims.approver.clone(),
+        findings,
+        changes,
+        token: token.to_owned(),
+    };
+    Ok(Page::question(question).response(200))
+}
+
+/// What convicted, and what the plan changes, in words.
+async fn plan(ports: &Ports, claims: &Claims) -> Result<(Vec<String>, String), StoreError> {
+    let links = ports.incidents.ledger(claims.incident).await?;
+    let prepared = links.iter().rev().find_map(|link| match &link.entry {
+        Entry::Prepared { digest, findings, snapshot, target, .. } if *digest == claims.digest => {
+            Some((findings, snapshot, target))
+        }
+        _ => None,
+    });
+    let Some((findings, snapshot, target)) = prepared else {
+        return Err(StoreError::NotFound { what: "plan", id: claims.digest.as_str().to_owned() });
+    };
+    let before = ports.snapshots.load(snapshot).await?;
+    let after = ports.snapshots.load(target).await?;
+    let findings = findings.iter().map(|finding| finding.message.clone()).collect();
+    Ok((findings, aisaws_controls::plan::diff_text(&before, &after)))
+}
+
+async fn cast(
+    ports: &Ports,
+    claims: &Claims,
+    vote: Vote,
+    reason: &str,
+) -> Result<Response, PageError> {
+    let by = claims.approver.as_str();
+    let cast = approve::vote(ports, claims.incident, &claims.digest, vote, by, reason).await?;
+    let (status, title, line) = match (cast, vote) {
+        (Cast::Counted | Cast::Already, Vote::Grant) => {
+            (200, "Granted", "The repair is on its way; the alert will tell how it ended.")
+        }
+        (Cast::Counted | Cast::Already, Vote::Deny) => {
+            (200, "Denied", "The resource is left as it is.")
+        }
+        (Cast::TooLate, _) => {
+            (409, "Too late", "Another answer was given before; this one gets nothing.")
+        }
+        (Cast::OtherPlan, _) => (
+            409,
+            "Another plan",
+            "The plan has changed; open the newest link that was sent to you.",
+        ),
+        (Cast::NotAsked, _) => (404, "Nothing is asked", "Nothing is asked about this incident."),
+        (Cast::Lapsed, _) => (410, "Lapsed", "The question lapsed before; nothing was changed."),
+    };
+    Ok(Page::plain(title, line).response(status))
+}

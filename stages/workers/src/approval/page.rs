@@ -1,0 +1,48 @@
+//! The page as HTML. Everything in it is data: the template escapes each value.
+
+use askama::Template;
+
+use crate::http::Response;
+
+/// A question to put.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) resource: String,
+    pub(super) incident: String,
+    pub(super) digest: String,
+    pub(super) expires: String,
+    pub(super) approver: String,
+    pub(super) findings: Vec<String>,
+    pub(super) changes: String,
+    pub(super) token: String,
+}
+
+/// One page.
+#[derive(Debug, Template)]
+#[template(path = "approval.html")]
+pub(super) struct Page {
+    title: String,
+    lines: Vec<String>,
+    question: Option<Question>,
+}
+
+impl Page {
+    pub(super) fn plain(title: &str, line: &str) -> Self {
+        Self { title: title.to_owned(), lines: vec![line.to_owned()], question: None }
+    }
+
+    pub(super) fn question(question: Question) -> Self {
+        let title = "A repair waits for your answer".to_owned();
+        let lines =
+            vec!["Nothing has been changed yet, and opening this page changes nothing.".to_owned()];
+        Self { title, lines, question: Some(question) }
+    }
+
+    pub(super) fn response(&self, status: u16) -> Response {
+        match self.render() {
+            Ok(body) => Response::page(status, body),
+            // Rendering texts into a string does not fail.
+            Err(_) => Response::page(500, "The page could not be written.".to_owned()),
+        }
+    }
+}

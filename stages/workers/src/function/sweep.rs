@@ -1,0 +1,27 @@
+//! The sweep, called by a schedule.
+
+use aisaws_core::fault::{Classify as _, chain};
+use aisaws_core::port::StoreError;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+
+use super::FunctionError;
+use crate::sweep::{Swept, carry_on};
+use crate::wire::Wired;
+
+pub(super) async fn serve(wired: &Wired) -> Result<(), FunctionError> {
+    let (responder, metrics) = (&wired.responder()?, &wired.metrics());
+    lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| async move {
+        let run = async {
+            let opened = responder.open().await?.len();
+            carry_on(responder.ports(), opened, metrics).await
+        };
+        run.await.map_err(|e| diagnostic(&e)) as Result<Swept, Diagnostic>
+    }))
+    .await?;
+    Ok(())
+}
+
+pub(super) fn diagnostic(error: &StoreError) -> Diagnostic {
+    Diagnostic { error_type: error.fault().name().to_owned(), error_message: chain(error) }
+}

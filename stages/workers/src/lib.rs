@@ -1,0 +1,15 @@
+//! The workers of AWS mode: one Lambda function a stage, and what stands around them.
+//!
+//! Nothing here decides: stages and use cases do. Two programs are made of it, one whose functions
+//! only read or record, and one whose functions may write to protected accounts. Which function a
+//! process is says its handler's name. Start at [`function`], then [`wire`].
+
+pub mod approval;
+pub mod function;
+pub mod http;
+pub mod intake;
+pub mod metrics;
+pub mod scan;
+pub mod settings;
+pub mod sweep;
+pub mod wire;

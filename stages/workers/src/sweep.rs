@@ -1,0 +1,74 @@
+//! What a clock calls every few minutes: whatever a function that died left undone is carried on.
+
+use aisaws_app::approve::deliver;
+use aisaws_core::port::{Ports, StoreError};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::metrics::{Metric, Metrics, Unit};
+
+/// What a sweep found and did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Incidents that were opened for hits that intake had stored and not brought further.
+    pub opened: usize,
+    /// Votes that were brought to executions once more.
+    pub delivered: usize,
+    /// Questions that wait for a human.
+    pub waiting: usize,
+    /// Of these, those past half of their time.
+    pub stuck: usize,
+}
+
+/// Brings votes to executions that wait, and counts the questions that nobody answers.
+///
+/// # Errors
+/// Where the store or the state machine cannot be reached; the next sweep tries again.
+pub async fn carry_on(
+    ports: &Ports,
+    opened: usize,
+    metrics: &Metrics,
+) -> Result<Swept, StoreError> {
+    let mut swept = Swept { opened, ..Swept::default() };
+    for incident in ports.orchestrator.unfinished().await? {
+        // An execution that has the answer already ignores it.
+        if ports.approvals.standing(incident).await?.is_some_and(|s| s.vote.is_some()) {
+            deliver(ports, incident).await?;
+            swept.delivered += 1;
+        }
+    }
+    let now = ports.clock.now();
+    for question in ports.approvals.open_questions().await? {
+        swept.waiting += 1;
+        if is_stuck(question.asked, question.expires, now) {
+            swept.stuck += 1;
+        }
+    }
+    let count = |name, value: usize| Metric {
+        name,
+        unit: Unit::Count,
+        value: f64::from(u32::try_from(value).unwrap_or(u32::MAX)),
+    };
+    metrics
+        .emit(now, &[count("ApprovalsOpen", swept.waiting), count("ApprovalsStuck", swept.stuck)]);
+    Ok(swept)
+}
+
+/// Whether more than half of the time for an answer has passed.
+fn is_stuck(asked: Timestamp, expires: Timestamp, now: Timestamp) -> bool {
+    let (given, passed) = (expires.duration_since(asked), now.duration_since(asked));
+    passed.as_nanos().saturating_mul(2) > given.as_nanos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_stuck_past_half_of_its_time() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (asked, expires) = (at("2026-03-01T10:00:00Z"), at("2026-03-01T12:00:00Z"));
+        assert!(!is_stuck(asked, expires, at("2026-03-01T11:00:00Z")));
+        assert!(is_stuck(asked, expires, at("2026-03-01T11:00:01Z")));
+    }
+}

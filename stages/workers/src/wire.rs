@@ -1,0 +1,273 @@
+//! Putting a worker together: the ports on AWS, the stages over them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aisaws_alert::Alert;
+use aisaws_app::config::{self, Config, ConfigError};
+use aisaws_app::intake::Examiner;
+use aisaws_app::join::Joining;
+use aisaws_app::link::LinkKey;
+use aisaws_app::origin::{OriginError, Origins};
+use aisaws_app::own::OwnRoles;
+use aisaws_app::respond::Responder;
+use aisaws_aws::archive::Archive;
+use aisaws_aws::drivers::{self, Access, AwsAccount, Service};
+use aisaws_aws::store::Store;
+use aisaws_aws::{Aws, StepFunctions, SystemClock, TopicChannel};
+use aisaws_core::id::AccountId;
+use aisaws_core::port::{Channel, Clock, Ports, StoreError};
+use aisaws_decide::{AskHuman, Decide, Policy, PolicyError};
+use aisaws_detect::Detect;
+use aisaws_detect::sigma::RuleError;
+use aisaws_remediate::{Prepare, Remediate};
+use aisaws_score::{Score, Weights, WeightsError};
+use aisaws_verify::{RollBack, Verify};
+
+use crate::approval::LinkChannel;
+use crate::metrics::Metrics;
+use crate::settings::{Settings, SettingsError};
+
+/// The variable with a configuration as `aisaws config init` writes one: networks, suppressions.
+const CONFIG: &str = "AISAWS_CONFIG";
+/// Between two reads of a verification: configurations of AWS settle within seconds.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// Why a worker could not be put together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// The environment.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The configuration in `AISAWS_CONFIG`.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The files about networks that the configuration names.
+    #[error(transparent)]
+    Origins(#[from] OriginError),
+    /// The built-in rules; never in a tested build.
+    #[error(transparent)]
+    Rules(#[from] RuleError),
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The weights; never in a tested build.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// With which role protected accounts are entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entrance {
+    /// To look.
+    Reader,
+    /// To repair.
+    Responder,
+}
+
+/// A worker's ports and what it was told.
+pub struct Wired {
+    settings: Settings,
+    config: Config,
+    aws: Aws,
+    store: Store,
+    ports: Ports,
+    account: Arc<AwsAccount>,
+}
+
+impl std::fmt::Debug for Wired {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wired").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Wired {
+    /// Reads the environment and makes the clients; calls nobody.
+    ///
+    /// # Errors
+    /// [`WireError::Settings`] and [`WireError::Config`].
+    pub async fn from_environment(entrance: Entrance) -> Result<Self, WireError> {
+        let variable = |name| std::env::var(name).ok();
+        let settings = Settings::read(variable)?;
+        let text = std::env::var(CONFIG).unwrap_or_default();
+        let config = config::parse(&text, CONFIG)?;
+        let aws = Aws::from_environment().await;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let archive = Archive::new(&aws, &settings.bucket);
+        let store = Store::new(&aws, &settings.table, archive, Arc::clone(&clock));
+        let account =
+            Arc::new(AwsAccount::new(&aws, reach(&settings, entrance), Arc::new(store.clone())));
+        let machine = settings.state_machine.as_deref().unwrap_or_default();
+        let ports = Ports {
+            events: Arc::new(store.clone()),
+            incidents: Arc::new(store.clone()),
+            approvals: Arc::new(store.clone()),
+            windows: Arc::new(store.clone()),
+            snapshots: Arc::new(store.clone()),
+            account: account.clone(),
+            orchestrator: Arc::new(StepFunctions::new(&aws, machine)),
+            clock,
+        };
+        Ok(Self { settings, config, aws, store, ports, account })
+    }
+
+    /// What it was told.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How AWS is reached.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// The ports.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The protected accounts.
+    pub fn account(&self) -> &AwsAccount {
+        &self.account
+    }
+
+    /// Where metrics go: standard output, which Lambda reads.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(self.settings.prefix.clone(), Box::new(std::io::stdout()))
+    }
+
+    /// The use case of taking events in.
+    ///
+    /// # Errors
+    /// [`WireError::Rules`] and [`WireError::Origins`].
+    pub fn responder(&self) -> Result<Responder, WireError> {
+        let config = &self.config;
+        let examiner = Examiner {
+            detector: Arc::new(Detect::builtin(config.network.known.clone())?),
+            own: OwnRoles::new(vec![format!("{}-responder", self.settings.prefix)]),
+            suppressions: config.suppress.clone(),
+            touched: aisaws_controls::touched,
+        };
+        let origins = Origins::load(&config.network)?;
+        let joining = Joining { window_seconds: config.noise.window_seconds };
+        Ok(Responder::new(self.ports.clone(), Arc::new(examiner), origins, joining))
+    }
+
+    /// The key of approval links: made once, kept in the store.
+    ///
+    /// # Errors
+    /// [`WireError::Store`].
+    pub async fn link_key(&self) -> Result<LinkKey, WireError> {
+        Ok(LinkKey::new(self.store.secret("approval-links", rand::random()).await?))
+    }
+
+    /// Stage Score.
+    ///
+    /// # Errors
+    /// [`WireError::Weights`].
+    pub fn score(&self) -> Result<Score, WireError> {
+        let weights = Weights::parse(aisaws_score::DEFAULT)?;
+        Ok(Score::new(weights, self.ports.incidents.clone()))
+    }
+
+    /// Stage Decide.
+    ///
+    /// # Errors
+    /// [`WireError::Policy`].
+    pub fn decide(&self) -> Result<Decide, WireError> {
+        let mut policy = Policy::parse(aisaws_decide::DEFAULT)?;
+        policy.lower_to(self.settings.mode.max());
+        if let Some(timeout) = self.settings.approval_timeout_seconds {
+            policy.set_approval_timeout_seconds(timeout)?;
+        }
+        Ok(Decide::new(policy, self.ports.incidents.clone()))
+    }
+
+    /// Stage Prepare.
+    pub fn prepare(&self) -> Prepare {
+        let Ports { account, incidents, snapshots, .. } = self.ports.clone();
+        Prepare::new(account, incidents, snapshots)
+    }
+
+    /// Stage AskHuman. Its messages carry a link where there is a page.
+    ///
+    /// # Errors
+    /// [`WireError::Store`].
+    pub async fn ask(&self) -> Result<AskHuman, WireError> {
+        let Ports { incidents, approvals, .. } = self.ports.clone();
+        let mut channels = self.channels();
+        if let Some(page) = &self.settings.approval_page {
+            let key = self.link_key().await?;
+            let approver = self.settings.approver.clone();
+            let approver = approver.unwrap_or_else(|| "whoever held the link".to_owned());
+            let linked = |inner| -> Arc<dyn Channel> {
+                let approvals = approvals.clone();
+                Arc::new(LinkChannel::new(
+                    inner,
+                    approvals,
+                    key.clone(),
+                    page.clone(),
+                    approver.clone(),
+                ))
+            };
+            channels = channels.into_iter().map(linked).collect();
+        }
+        Ok(AskHuman::new(incidents, approvals, channels))
+    }
+
+    /// Stage Remediate.
+    pub fn remediate(&self) -> Remediate {
+        let Ports { account, incidents, snapshots, approvals, .. } = self.ports.clone();
+        Remediate::new(account, incidents, snapshots, approvals)
+    }
+
+    /// Stage Verify.
+    pub fn verify(&self) -> Verify {
+        let Ports { account, incidents, snapshots, .. } = self.ports.clone();
+        Verify::new(account, incidents, snapshots, SETTLE)
+    }
+
+    /// Stage RollBack.
+    pub fn roll_back(&self) -> RollBack {
+        let Ports { account, incidents, snapshots, .. } = self.ports.clone();
+        RollBack::new(account, incidents, snapshots)
+    }
+
+    /// Stage Alert.
+    pub fn alert(&self) -> Alert {
+        Alert::new(self.ports.incidents.clone(), self.channels(), false)
+    }
+
+    fn channels(&self) -> Vec<Arc<dyn Channel>> {
+        let topic = self.settings.topic.as_deref();
+        let channel = |arn| -> Arc<dyn Channel> { Arc::new(TopicChannel::new(&self.aws, arn)) };
+        topic.map(channel).into_iter().collect()
+    }
+}
+
+/// The accounts that may be entered, each by the role of that name.
+fn reach(settings: &Settings, entrance: Entrance) -> drivers::Settings {
+    let suffix = match entrance {
+        Entrance::Reader => "reader",
+        Entrance::Responder => "responder",
+    };
+    let Settings { partition, prefix, external_id, .. } = settings;
+    let role = |account: &AccountId| Access::Role {
+        arn: format!("arn:{partition}:iam::{account}:role/{prefix}-{suffix}"),
+        external_id: external_id.clone(),
+    };
+    let accounts: BTreeMap<_, _> =
+        settings.protected().into_iter().map(|id| (id.clone(), role(&id))).collect();
+    let mut reach = drivers::Settings::new(accounts);
+    if let Some(url) = &settings.target_endpoint {
+        for service in [Service::S3, Service::Ec2, Service::CloudTrail, Service::Iam] {
+            reach.endpoints.insert(service, url.clone());
+        }
+    }
+    reach
+}
