@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::detect::{Detect, severity, techniques, unreadable};
 use crate::response::{Located, Stage};
+use crate::scene::Scene;
 use crate::sigma::{Resolved, ScanError};
 
 impl Correlator for Detect {
@@ -50,7 +51,7 @@ impl Detect {
         if self.is_silent(meta.key()) {
             return Ok(Vec::new());
         }
-        let Located { resources, controls } = response.placed(event, self.mapping())?;
+        let Located { resources, controls } = response.placed(&Scene::of(event), self.mapping())?;
         // Firings go on as long as the condition holds: within its own span they are one.
         let window = response.window_seconds.unwrap_or(correlation.timespan_seconds);
         let hit = |resource| Hit {

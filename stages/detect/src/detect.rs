@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 use crate::attack;
 use crate::builtin;
 use crate::mapping::Mapping;
-use crate::pointer;
 use crate::response::{Located, Response, Stage};
+use crate::scene::Scene;
 use crate::sigma::{
     Correlations, Document, Extra, Level, Logs, NotEvaluated, Rule, RuleError, ScanError, parse,
 };
@@ -178,9 +178,10 @@ impl Detect {
     /// What the rules that fired are about; silent ones are about nothing.
     fn place(&self, fired: &[&Rule], event: &Event) -> Result<Examined, ScanError> {
         let mut examined = Examined::default();
+        let scene = Scene::of(event);
         for rule in fired.iter().filter(|rule| !self.silent.contains(rule.meta.key())) {
             let Some(response) = self.responses.get(rule.meta.key()) else { continue };
-            let Located { resources, controls } = response.located(event, &self.mapping)?;
+            let Located { resources, controls } = response.located(&scene, &self.mapping)?;
             if resources.is_empty() {
                 examined.unplaced.push(RuleId::new(rule.meta.key()));
                 continue;
@@ -227,7 +228,7 @@ impl Detect {
     /// # Errors
     /// Where the event's text cannot be read.
     pub fn resource_of(&self, rule: LoadedRule<'_>, event: &Event) -> Result<Located, ScanError> {
-        rule.response.placed(event, &self.mapping)
+        rule.response.placed(&Scene::of(event), &self.mapping)
     }
 
     /// The correlations over the rules.
@@ -260,7 +261,7 @@ impl Detect {
             title: meta.title.clone(),
             severity: severity(meta.level, event),
             event: event.id.clone(),
-            resource: pointer::account(event),
+            resource: Scene::of(event).account(),
             controls: Vec::new(),
             window_seconds: loaded.response.window_seconds,
             techniques: techniques(&meta.tags),

@@ -21,6 +21,7 @@ pub mod mapping;
 mod pointer;
 mod record;
 pub mod response;
+mod scene;
 pub mod sigma;
 mod stage;
 pub mod watched;

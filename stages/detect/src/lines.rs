@@ -9,13 +9,13 @@
 //! what the rule says a hit is about, else the mapping, the first where it is several; `null`
 //! where neither says it or the event does not name it. One line a rule and event.
 
-use std::cell::OnceCell;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::Range;
 
-use aisaws_core::event::{Event, Source};
+use aisaws_core::event::Source;
 use aisaws_core::id::derive;
-use aisaws_core::resource::ResourceRef;
 use aisaws_core::source::cloudtrail;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use serde_json::value::RawValue;
 use crate::detect::extra_for;
 use crate::mapping::Mapping;
 use crate::response::Response;
+use crate::scene::Scene;
 use crate::sigma::{
     Document, Extra, Head, Level, Logs, NotEvaluated, Rule, RuleError, RuleSet, ScanError, Sifted,
     parse,
@@ -36,19 +37,37 @@ const MAX_DEPTH: u8 = 2;
 #[derive(Debug)]
 pub struct Lines {
     rules: Logs,
-    responses: BTreeMap<String, Response>,
+    /// By log, in the order of its rules.
+    told: BTreeMap<Source, Vec<Told>>,
     mapping: Mapping,
     known_networks: Vec<IpNet>,
 }
 
-/// One hit, in the order its members are written.
+/// What is known of a rule before any event.
+#[derive(Debug)]
+struct Told {
+    /// What stands in its lines between the event's id and the resource.
+    text: String,
+    /// What hits are about; `None` where the rule says it in a way that cannot be used.
+    response: Option<Response>,
+}
+
+/// The part of a line that the rule says, in the order its members are written.
 #[derive(Serialize)]
-struct Line<'a> {
-    event_id: &'a str,
+struct OfRule<'a> {
     rule_id: &'a str,
     title: &'a str,
     level: &'static str,
-    resource: Option<ResourceRef>,
+}
+
+impl Told {
+    fn new(rule: &Rule, response: Option<&Response>) -> Result<Self, serde_json::Error> {
+        let level = rule.meta.level.unwrap_or(Level::Medium).as_str();
+        let said = OfRule { rule_id: rule.meta.key(), title: &rule.meta.title, level };
+        let said = serde_json::to_string(&said)?;
+        let members = said.trim_start_matches('{').trim_end_matches('}');
+        Ok(Self { text: format!(",{members},\"resource\":"), response: response.cloned() })
+    }
 }
 
 /// What may stand around records.
@@ -94,7 +113,14 @@ impl Lines {
         }
         let (rules, duplicates) = Logs::new(documents);
         errors.extend(duplicates);
-        (Self { rules, responses, mapping, known_networks }, errors)
+        let mut told: BTreeMap<Source, Vec<Told>> = BTreeMap::new();
+        for source in Source::ALL {
+            let rules = rules.of(source).into_iter().flat_map(RuleSet::rules);
+            // Texts are always written.
+            let of_rule = |rule: &Rule| Told::new(rule, responses.get(rule.meta.key())).ok();
+            told.insert(source, rules.filter_map(of_rule).collect());
+        }
+        (Self { rules, told, mapping, known_networks }, errors)
     }
 
     /// The rules.
@@ -148,10 +174,12 @@ impl Lines {
             }
         }
         let extra = self.extra(&head);
-        let fired = rules.matching_sifted(sifted, &head, &extra)?;
+        let fired = rules.places_sifted(sifted, &head, &extra)?;
         if fired.is_empty() {
             return Ok(0);
         }
+        let told = self.told.get(&Source::CloudTrail).map(Vec::as_slice).unwrap_or_default();
+        let fired: Vec<&Told> = fired.into_iter().filter_map(|place| told.get(place)).collect();
         self.write(text, &head, &fired, out)
     }
 
@@ -167,60 +195,72 @@ impl Lines {
         &self,
         text: &str,
         head: &Head<'_>,
-        fired: &[&Rule],
+        fired: &[&Told],
         out: &mut Vec<u8>,
     ) -> Result<usize, ScanError> {
-        let derived;
         let id = head.text("eventID").filter(|id| !id.is_empty());
-        let event_id = if let Some(id) = &id {
-            &**id
+        let id = id.unwrap_or_else(|| Cow::Owned(derive("event", &[text]).to_string()));
+        let points = |told: &&Told| told.response.as_ref().is_some_and(|r| self.points(r));
+        let (closely, scene);
+        let scene = if !fired.iter().any(points) {
+            None
+        } else if let Some(glanced) = Scene::at_a_glance(head) {
+            scene = glanced;
+            Some(&scene)
+        } else if let Ok(event) = cloudtrail::parse(text) {
+            closely = event;
+            scene = Scene::of(&closely);
+            Some(&scene)
         } else {
-            derived = derive("event", &[text]).to_string();
-            &derived
+            None
         };
-        let (event, by_event) = (OnceCell::new(), OnceCell::new());
-        let places = Places { lines: self, text, event, by_event };
-        for rule in fired {
-            let rule_id = rule.meta.key();
-            let level = rule.meta.level.unwrap_or(Level::Medium).as_str();
-            let resource = places.of(self.responses.get(rule_id))?;
-            let line = Line { event_id, rule_id, title: &rule.meta.title, level, resource };
-            serde_json::to_writer(&mut *out, &line).map_err(ScanError::from)?;
-            out.push(b'\n');
+        // Where in `out` things stand that every line has, or every one by the mapping.
+        let (mut id_at, mut by_mapping_at) = (None, None);
+        for told in fired {
+            out.extend_from_slice(br#"{"event_id":"#);
+            again(&mut id_at, out, |out| json(out, &id))?;
+            out.extend_from_slice(told.text.as_bytes());
+            match (scene, told.response.as_ref().filter(|r| self.points(r))) {
+                (Some(scene), Some(response)) if response.is_by_event() => {
+                    again(&mut by_mapping_at, out, |out| {
+                        json(out, &scene.by_mapping(&self.mapping)?.resources.first())
+                    })?;
+                }
+                (Some(scene), Some(response)) => {
+                    let located = response.located(scene, &self.mapping)?;
+                    json(out, &located.resources.first())?;
+                }
+                (None, _) | (_, None) => out.extend_from_slice(b"null"),
+            }
+            out.extend_from_slice(b"}\n");
         }
         Ok(fired.len())
     }
-}
 
-/// What the hits on one event are about; read from the typed event, which is parsed once and
-/// only if a rule points anywhere.
-struct Places<'a> {
-    lines: &'a Lines,
-    text: &'a str,
-    event: OnceCell<Option<Event>>,
-    /// What the mapping says, which is the same for every rule that says nothing.
-    by_event: OnceCell<Option<ResourceRef>>,
-}
-
-impl Places<'_> {
-    fn of(&self, response: Option<&Response>) -> Result<Option<ResourceRef>, ScanError> {
-        let Some(response) = response else { return Ok(None) };
-        if response.is_by_event() {
-            if self.lines.mapping.is_empty() {
-                return Ok(None);
-            }
-            if let Some(known) = self.by_event.get() {
-                return Ok(known.clone());
-            }
-        }
-        let event = self.event.get_or_init(|| cloudtrail::parse(self.text).ok());
-        let Some(event) = event else { return Ok(None) };
-        let resource = response.located(event, &self.lines.mapping)?.resources.into_iter().next();
-        if response.is_by_event() {
-            return Ok(self.by_event.get_or_init(|| resource).clone());
-        }
-        Ok(resource)
+    /// Whether the response or the mapping may name a resource.
+    fn points(&self, response: &Response) -> bool {
+        !(response.is_by_event() && self.mapping.is_empty())
     }
+}
+
+fn json(out: &mut Vec<u8>, value: &impl Serialize) -> Result<(), ScanError> {
+    serde_json::to_writer(out, value).map_err(ScanError::from)
+}
+
+/// Writes something the first time, and copies what was written from then on.
+fn again(
+    at: &mut Option<Range<usize>>,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), ScanError>,
+) -> Result<(), ScanError> {
+    if let Some(at) = at {
+        out.extend_from_within(at.clone());
+        return Ok(());
+    }
+    let start = out.len();
+    write(out)?;
+    *at = Some(start..out.len());
+    Ok(())
 }
 
 #[cfg(test)]

@@ -23,8 +23,9 @@ use aisaws_core::event::Event;
 use aisaws_core::id::ControlId;
 use serde::Deserialize;
 
-use crate::pointer::{self, Pointer, Written};
+use crate::pointer::{Pointer, Written};
 use crate::response::Located;
+use crate::scene::Scene;
 use crate::sigma::ScanError;
 
 /// The built-in mapping, as text.
@@ -134,21 +135,25 @@ impl Mapping {
     /// # Errors
     /// Where the parts of the event that may name it cannot be read.
     pub fn located(&self, event: &Event) -> Result<Located, ScanError> {
+        self.located_in(&Scene::of(event))
+    }
+
+    pub(crate) fn located_in(&self, scene: &Scene<'_>) -> Result<Located, ScanError> {
         // A finding names its resources; entries are for calls.
-        if let Some(report) = event.report.as_ref().filter(|report| !report.resources.is_empty()) {
-            return Ok(Located { resources: report.resources.clone(), controls: Vec::new() });
+        let resources = scene.named_resources();
+        if !resources.is_empty() {
+            return Ok(Located { resources: resources.to_vec(), controls: Vec::new() });
         }
-        let services: Vec<&Service> =
-            self.tables.iter().filter_map(|t| t.services.get(event.service.as_str())).collect();
-        let named = services.iter().flat_map(|service| service.named(&event.name));
-        let others = services.iter().flat_map(|service| &service.others);
+        let services = || self.tables.iter().filter_map(|t| t.services.get(scene.service()));
+        let named = services().flat_map(|service| service.named(scene.name()));
+        let others = services().flat_map(|service| &service.others);
         for entry in named.chain(others) {
-            let resources = entry.pointer.resources(event)?;
+            let resources = entry.pointer.resources(scene)?;
             if !resources.is_empty() {
                 return Ok(Located { resources, controls: entry.controls.clone() });
             }
         }
-        Ok(Located { resources: vec![pointer::account(event)], controls: Vec::new() })
+        Ok(Located { resources: vec![scene.account()], controls: Vec::new() })
     }
 }
 

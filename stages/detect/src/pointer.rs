@@ -1,17 +1,13 @@
 //! Where in an event the resource stands that it is about.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
-use aisaws_core::event::Event;
 use aisaws_core::id::{AccountId, Region};
 use aisaws_core::resource::ResourceRef;
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::sigma::{Head, Path, ScanError};
-
-/// What is pointed at where nothing else can be.
-const ACCOUNT: &str = "AWS::::Account";
+use crate::scene::Scene;
+use crate::sigma::{Path, ScanError};
 
 /// A resource section as it is written; [`crate::response`] documents it.
 #[derive(Deserialize)]
@@ -102,72 +98,62 @@ impl Pointer {
     ///
     /// # Errors
     /// Where the parts of the event that may name them cannot be read.
-    pub(crate) fn resources(&self, event: &Event) -> Result<Vec<ResourceRef>, ScanError> {
+    pub(crate) fn resources(&self, scene: &Scene<'_>) -> Result<Vec<ResourceRef>, ScanError> {
         if self.is_of_finding {
-            let named = event.report.iter().flat_map(|report| &report.resources);
+            let named = scene.named_resources().iter();
             return Ok(named.filter(|resource| resource.kind == self.kind).cloned().collect());
         }
-        let paths = self.ids.iter().map(|p| &p.path).chain(&self.account).chain(&self.region);
-        let names: BTreeSet<&str> = paths.flat_map(Path::top_level_names).collect();
-        let record = Head::read(&event.raw)?.part(&names)?;
-        let found = self.ids.iter().map(|place| place.texts(&record));
-        let found = found.into_iter().find(|ids| !ids.is_empty()).unwrap_or_default();
-        let account = self.account.as_ref().and_then(|p| first_text(p, &record));
-        let region = self.region.as_ref().and_then(|p| first_text(p, &record));
-        let resource = |Named { id, given }| {
-            let mut owner = event.owner_of(&given);
+        let mut found = Vec::new();
+        for place in &self.ids {
+            found = place.names(scene)?;
+            if !found.is_empty() {
+                break;
+            }
+        }
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let account = first_text(self.account.as_ref(), scene)?;
+        let region = first_text(self.region.as_ref(), scene)?;
+        let mut resources = Vec::with_capacity(found.len());
+        for Named { id, given } in found {
+            let mut owner = scene.owner_of(&given)?;
             if let Some(account) = &account {
                 owner.account = AccountId::new(account);
             }
             if let Some(region) = &region {
                 owner.region = Region::new(region);
             }
-            ResourceRef::new(&self.kind, id, &owner)
-        };
-        let unique: BTreeSet<ResourceRef> = found.into_iter().map(resource).collect();
-        Ok(unique.into_iter().collect())
+            resources.push(ResourceRef::new(&self.kind, id, &owner));
+        }
+        resources.sort();
+        resources.dedup();
+        Ok(resources)
     }
 }
 
 /// A resource's id, and the text of the event it was taken from.
-struct Named {
+struct Named<'e> {
     id: String,
-    given: String,
-}
-
-/// The account of the event, for hits that can name nothing smaller.
-pub(crate) fn account(event: &Event) -> ResourceRef {
-    ResourceRef {
-        kind: ACCOUNT.to_owned(),
-        id: event.account.as_str().to_owned(),
-        account: event.account.clone(),
-        region: event.region.clone(),
-    }
+    given: Cow<'e, str>,
 }
 
 impl Place {
-    fn texts(&self, record: &Value) -> Vec<Named> {
-        let mut found = Vec::new();
-        self.path.any(record, &mut |value| {
-            let text = value.as_str().unwrap_or_default();
+    fn names<'s>(&self, scene: &'s Scene<'_>) -> Result<Vec<Named<'s>>, ScanError> {
+        let name = |given: Cow<'s, str>| {
             let id = match &self.split {
-                Some(separator) => text.rsplit(separator.as_str()).next().unwrap_or_default(),
-                None => text,
+                Some(separator) => given.rsplit(separator.as_str()).next().unwrap_or_default(),
+                None => &given,
             };
-            if !id.is_empty() {
-                found.push(Named { id: id.to_owned(), given: text.to_owned() });
-            }
-            false
-        });
-        found
+            let id = id.to_owned();
+            (!id.is_empty()).then_some(Named { id, given })
+        };
+        Ok(scene.texts(&self.path)?.into_iter().filter_map(name).collect())
     }
 }
 
-fn first_text(path: &Path, record: &Value) -> Option<String> {
-    let mut found = None;
-    path.any(record, &mut |value| {
-        found = value.as_str().filter(|s| !s.is_empty()).map(str::to_owned);
-        found.is_some()
-    });
-    found
+fn first_text(path: Option<&Path>, scene: &Scene<'_>) -> Result<Option<String>, ScanError> {
+    let Some(path) = path else { return Ok(None) };
+    let texts = scene.texts(path)?;
+    Ok(texts.into_iter().find(|text| !text.is_empty()).map(Cow::into_owned))
 }

@@ -31,13 +31,13 @@
 //! IAM is global: its resources are in the region where its events are recorded (`us-east-1`
 //! outside of China and GovCloud), whatever the region of the call that points at them.
 
-use aisaws_core::event::Event;
 use aisaws_core::id::ControlId;
 use aisaws_core::resource::ResourceRef;
 use serde::Deserialize;
 
 use crate::mapping::Mapping;
-use crate::pointer::{self, Pointer, Written};
+use crate::pointer::{Pointer, Written};
+use crate::scene::Scene;
 use crate::sigma::{Meta, Problem, Rule, RuleError, ScanError};
 
 /// Name of the section.
@@ -174,12 +174,16 @@ impl Response {
     ///
     /// # Errors
     /// Where the parts of the event that may name them cannot be read.
-    pub fn located(&self, event: &Event, mapping: &Mapping) -> Result<Located, ScanError> {
+    pub(crate) fn located(
+        &self,
+        scene: &Scene<'_>,
+        mapping: &Mapping,
+    ) -> Result<Located, ScanError> {
         match &self.target {
             Target::Own { pointer, controls } => {
-                Ok(Located { resources: pointer.resources(event)?, controls: controls.clone() })
+                Ok(Located { resources: pointer.resources(scene)?, controls: controls.clone() })
             }
-            Target::ByEvent => mapping.located(event),
+            Target::ByEvent => scene.by_mapping(mapping).cloned(),
         }
     }
 
@@ -187,10 +191,14 @@ impl Response {
     ///
     /// # Errors
     /// As [`Self::located`].
-    pub fn placed(&self, event: &Event, mapping: &Mapping) -> Result<Located, ScanError> {
-        let located = self.located(event, mapping)?;
+    pub(crate) fn placed(
+        &self,
+        scene: &Scene<'_>,
+        mapping: &Mapping,
+    ) -> Result<Located, ScanError> {
+        let located = self.located(scene, mapping)?;
         Ok(if located.resources.is_empty() {
-            Located { resources: vec![pointer::account(event)], controls: Vec::new() }
+            Located { resources: vec![scene.account()], controls: Vec::new() }
         } else {
             located
         })

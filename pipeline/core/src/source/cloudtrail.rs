@@ -11,9 +11,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::fields::timestamp;
+use super::glance;
 use super::lake;
 use super::malformed::Malformed;
-use crate::arn::Arn;
 use crate::event::{Actor, ActorKind, Event, Source};
 use crate::id::{AccountId, EventId, Region, derive};
 
@@ -61,13 +61,13 @@ struct Addendum<'a> {
 }
 
 #[derive(Deserialize, Default)]
-struct Identity<'a> {
+pub(super) struct Identity<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<Cow<'a, str>>,
     #[serde(borrow)]
     arn: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "accountId")]
-    account: Option<Cow<'a, str>>,
+    pub(super) account: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "accessKeyId")]
     key: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "invokedBy")]
@@ -173,17 +173,7 @@ pub(crate) fn owner(raw: &str, name: &str) -> Option<AccountId> {
         return None;
     }
     let resources: Resources<'_> = serde_json::from_str(raw).ok()?;
-    let resources: Vec<Value> = serde_json::from_str(resources.resources?.get()).ok()?;
-    resources.iter().find_map(|entry| {
-        let arn = entry.get("ARN").or_else(|| entry.get("arn"))?.as_str()?;
-        let arn = Arn::parse(arn)?;
-        let last = arn.resource.rsplit('/').next();
-        if arn.resource != name && last != Some(name) {
-            return None;
-        }
-        let account = entry.get("accountId").and_then(Value::as_str).unwrap_or(arn.account);
-        (!account.is_empty()).then(|| AccountId::new(account))
-    })
+    glance::owner(resources.resources?.get(), name)
 }
 
 fn lenient<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> T {

@@ -9,6 +9,7 @@ mod bounds;
 pub mod cloudtrail;
 pub mod config;
 mod fields;
+pub mod glance;
 pub mod guardduty;
 mod lake;
 mod malformed;

@@ -24,6 +24,16 @@ impl Path {
         &self.name
     }
 
+    /// Where the parts of the name end, in bytes.
+    pub(super) fn ends(&self) -> &[usize] {
+        &self.ends
+    }
+
+    /// The name between two places.
+    pub(super) fn part(&self, start: usize, end: usize) -> Option<&str> {
+        self.name.get(start..end)
+    }
+
     /// The names a top-level member of the event may have for this field to be in it.
     pub(crate) fn top_level_names(&self) -> impl Iterator<Item = &str> {
         self.ends.iter().filter_map(|end| self.name.get(..*end))

@@ -11,6 +11,8 @@ use super::field::Path;
 use super::modifier::{Affix, Comparison};
 use super::number::Number;
 use super::pattern::{Case, Pattern};
+use super::ruleset::EXTRA;
+use super::scan::{Plain, Texts};
 use super::text::fold;
 use super::when::TimePart;
 
@@ -63,6 +65,17 @@ pub(super) enum Test {
 }
 
 impl Node {
+    /// The verdict, where the texts at the event's top level suffice for it.
+    pub(super) fn decide(&self, texts: &Texts<'_>) -> Option<bool> {
+        match self {
+            Self::All(nodes) => decide_all(nodes.iter().map(|node| node.decide(texts)), true),
+            Self::Any(nodes) => decide_all(nodes.iter().map(|node| node.decide(texts)), false),
+            Self::Not(node) => node.decide(texts).map(|verdict| !verdict),
+            Self::Field(field) => field.decide(texts),
+            Self::Keywords(..) => None,
+        }
+    }
+
     /// Makes this match only where the other part does too.
     pub(super) fn restrict(&mut self, other: &Self) {
         let own = std::mem::replace(self, Self::All(Vec::new()));
@@ -103,7 +116,44 @@ impl Node {
     }
 }
 
+/// All hold, or any holds: one that is not `neutral` decides, whatever the others are.
+fn decide_all(verdicts: impl Iterator<Item = Option<bool>>, neutral: bool) -> Option<bool> {
+    let mut all_known = true;
+    for verdict in verdicts {
+        match verdict {
+            Some(verdict) if verdict == neutral => {}
+            Some(_) => return Some(!neutral),
+            None => all_known = false,
+        }
+    }
+    all_known.then_some(neutral)
+}
+
 impl FieldTest {
+    fn decide(&self, texts: &Texts<'_>) -> Option<bool> {
+        let name = self.path.as_str();
+        if name == EXTRA || self.path.ends().len() > 1 {
+            return None;
+        }
+        let text = match texts.plain(name) {
+            Plain::Missing => None,
+            Plain::Text(text) => Some(text),
+            Plain::Unclear => return None,
+        };
+        let verdicts = self.tests.iter().map(|test| match test {
+            Test::Text(pattern) => Some(text.is_some_and(|text| pattern.matches(text))),
+            Test::Exists(wanted) => Some(text.is_some() == *wanted),
+            Test::Null => Some(text.is_none()),
+            Test::Number(_)
+            | Test::Bool(_)
+            | Test::Compare(..)
+            | Test::Cidr(_)
+            | Test::FieldRef(..)
+            | Test::Time(..) => None,
+        });
+        decide_all(verdicts, self.link == Link::All)
+    }
+
     fn matches(&self, event: &Value) -> bool {
         self.link.over(&self.tests, |test| test.matches(&self.path, event))
     }

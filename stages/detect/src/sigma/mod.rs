@@ -37,6 +37,7 @@ mod scan;
 mod sieve;
 mod source;
 mod text;
+mod walk;
 mod when;
 
 pub use condition::ConditionError;

@@ -246,7 +246,11 @@ impl RuleSet {
     /// # Errors
     /// Where a part that a rule looks at cannot be read.
     pub fn matching_head(&self, head: &Head<'_>, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
-        let candidates = match (head.label("eventName"), head.label("eventSource")) {
+        self.confirm(head, &self.candidates(head, extra), extra)
+    }
+
+    fn candidates(&self, head: &Head<'_>, extra: &Extra) -> Vec<u32> {
+        match (head.label("eventName"), head.label("eventSource")) {
             (Label::Other, _) | (_, Label::Other) => (0..self.count()).collect(),
             (name, source) => {
                 let hash = |label: Label<'_>| match label {
@@ -261,8 +265,7 @@ impl RuleSet {
                 self.settle(&mut candidates, name.as_slice(), source.as_slice(), extra.0.is_some());
                 candidates
             }
-        };
-        self.confirm(head, &candidates, extra)
+        }
     }
 
     /// As [`Self::matching`], for an event whose name and source were read already, so that it
@@ -345,9 +348,23 @@ impl RuleSet {
         head: &Head<'_>,
         extra: &Extra,
     ) -> Result<Vec<&Rule>, ScanError> {
+        let places = self.places_sifted(sifted, head, extra)?;
+        Ok(places.into_iter().filter_map(|place| Some(&self.entries.get(place)?.rule)).collect())
+    }
+
+    /// As [`Self::matching_sifted`]: the places of the rules among [`Self::rules`].
+    ///
+    /// # Errors
+    /// As [`Self::matching_sifted`].
+    pub fn places_sifted(
+        &self,
+        sifted: &Sifted,
+        head: &Head<'_>,
+        extra: &Extra,
+    ) -> Result<Vec<usize>, ScanError> {
         match &sifted.0 {
-            Some(candidates) => self.confirm(head, candidates, extra),
-            None => self.matching_head(head, extra),
+            Some(candidates) => self.confirm_places(head, candidates, extra),
+            None => self.confirm_places(head, &self.candidates(head, extra), extra),
         }
     }
 
@@ -400,21 +417,48 @@ impl RuleSet {
         self.entries.get(usize::try_from(id).ok()?)
     }
 
-    /// Asks the candidates, over no more of the event than they look at.
     fn confirm(
         &self,
         head: &Head<'_>,
         candidates: &[u32],
         extra: &Extra,
     ) -> Result<Vec<&Rule>, ScanError> {
+        let places = self.confirm_places(head, candidates, extra)?;
+        Ok(places.into_iter().filter_map(|place| Some(&self.entries.get(place)?.rule)).collect())
+    }
+
+    /// Asks the candidates, over no more of the event than they look at.
+    fn confirm_places(
+        &self,
+        head: &Head<'_>,
+        candidates: &[u32],
+        extra: &Extra,
+    ) -> Result<Vec<usize>, ScanError> {
         if candidates.is_empty() {
             return Ok(Vec::new());
         }
-        let entries: Vec<&Entry> = candidates.iter().filter_map(|id| self.entry(*id)).collect();
-        let wanted = entries.iter().fold(Names::default(), |wanted, e| wanted.and(e.members));
+        let places = || candidates.iter().filter_map(|id| usize::try_from(*id).ok());
+        let entries = || places().filter_map(|place| Some((place, self.entries.get(place)?)));
+        let mut matching = Vec::new();
+        let mut undecided = Vec::new();
+        let texts = head.texts_at_top();
+        for (place, entry) in entries() {
+            match entry.rule.node.decide(&texts) {
+                Some(true) => matching.push(place),
+                Some(false) => {}
+                None => undecided.push((place, entry)),
+            }
+        }
+        if undecided.is_empty() {
+            return Ok(matching);
+        }
+        let members = undecided.iter().map(|(_, entry)| entry.members);
+        let wanted = members.fold(Names::default(), Names::and);
         let event = with_extra(head.build(|name| wanted.may_have(name))?, extra);
-        let matching = entries.into_iter().map(|e| &e.rule).filter(|r| r.matches(&event));
-        Ok(matching.collect())
+        let later = undecided.iter().filter(|(_, entry)| entry.rule.matches(&event));
+        matching.extend(later.map(|(place, _)| place));
+        matching.sort_unstable();
+        Ok(matching)
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use memchr::memchr;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -12,6 +13,10 @@ use serde_json::{Map, Value};
 #[derive(Debug, thiserror::Error)]
 #[error("the event is not a JSON object that can be read")]
 pub struct ScanError(#[from] serde_json::Error);
+
+/// Members that an event of CloudTrail has at most, mostly. Their list is then of a size that
+/// allocators keep at hand.
+const USUAL: usize = 25;
 
 /// The members of an event's top level, their values still text.
 #[derive(Debug)]
@@ -27,6 +32,35 @@ pub(super) enum Label<'a> {
     Text(Cow<'a, str>),
     /// A list or anything else, in which an equality may hold.
     Other,
+}
+
+/// A member, as far as it is told without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plain<'a> {
+    /// There is none.
+    Missing,
+    /// A text without escapes.
+    Text(&'a str),
+    /// Anything else.
+    Unclear,
+}
+
+/// The texts at an event's top level; those that most rules ask for are looked up once.
+pub(super) struct Texts<'h> {
+    head: &'h Head<'h>,
+    name: Plain<'h>,
+    source: Plain<'h>,
+}
+
+impl<'h> Texts<'h> {
+    /// As [`Head::plain`].
+    pub(super) fn plain(&self, name: &str) -> Plain<'h> {
+        match name {
+            "eventName" => self.name,
+            "eventSource" => self.source,
+            _ => self.head.plain(name),
+        }
+    }
 }
 
 impl<'a> Head<'a> {
@@ -61,15 +95,37 @@ impl<'a> Head<'a> {
         self.has("Records") || (self.has("detail") && self.has("detail-type"))
     }
 
+    /// Name and raw text of every member, in the order of the event.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.members.iter().map(|(name, value)| (&**name, value.get()))
+    }
+
     /// The raw text of a member.
-    pub(super) fn raw(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
         self.get(name).map(RawValue::get)
+    }
+
+    pub(super) fn texts_at_top(&'a self) -> Texts<'a> {
+        Texts { head: self, name: self.plain("eventName"), source: self.plain("eventSource") }
+    }
+
+    /// A member as it may be compared without reading it.
+    pub(super) fn plain(&self, name: &str) -> Plain<'a> {
+        let Some(raw) = self.get(name) else { return Plain::Missing };
+        let text = raw.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        match text {
+            Some(text) if memchr(b'\\', text.as_bytes()).is_none() => Plain::Text(text),
+            Some(_) | None => Plain::Unclear,
+        }
     }
 
     pub(super) fn label(&self, name: &str) -> Label<'a> {
         let Some(raw) = self.get(name) else {
             return Label::Missing;
         };
+        if let Plain::Text(text) = self.plain(name) {
+            return Label::Text(Cow::Borrowed(text));
+        }
         if raw.get() == "null" {
             return Label::Missing;
         }
@@ -100,7 +156,7 @@ impl<'a> Head<'a> {
 }
 
 /// A JSON string, borrowed where it has no escapes.
-struct Text<'a>(Cow<'a, str>);
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -130,7 +186,7 @@ impl<'de> Deserialize<'de> for Head<'de> {
                 f.write_str("an event, which is a JSON object")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(24);
+                let mut members = Vec::with_capacity(USUAL);
                 while let Some(Text(key)) = map.next_key()? {
                     members.push((key, map.next_value()?));
                 }

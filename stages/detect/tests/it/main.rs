@@ -22,6 +22,8 @@ mod filters;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod lines;
+#[cfg(test)]
 mod mutated;
 #[cfg(test)]
 mod oracle;
