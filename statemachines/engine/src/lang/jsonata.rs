@@ -18,10 +18,13 @@ use super::{jsonata_check, jsonata_functions};
 const CACHED: usize = 1_000;
 /// The longest expression that is parsed.
 const MAX_BYTES: usize = 80_000;
-/// The stack, time and width one evaluation may use.
+/// The stack and width one evaluation may use.
 const MAX_STACK: usize = 10_000;
-const MAX_MILLIS: u64 = 1_000;
 const MAX_SEQUENCE: usize = 10_000_000;
+/// The time on the clock that one evaluation may take. The evaluator counts no steps, so that
+/// nothing but time stops an endless loop. What an expression gives must not depend on how busy
+/// the machine is: the bound is far above what an expression that ends takes.
+const MAX_MILLIS: u64 = 10_000;
 
 thread_local! {
     // The parsed form is `Rc`-based and cannot leave its thread.
@@ -90,8 +93,9 @@ pub(super) fn evaluate(
         ))
     };
     let context = bindings(expression, scope);
-    let result = run(expression, &JValue::Undefined, context, scope.chance, scope.now_ms)
-        .map_err(|e| threw(&e))?;
+    let result =
+        run(expression, &JValue::Undefined, context, scope.chance, scope.now_ms, MAX_MILLIS)
+            .map_err(|e| threw(&e))?;
     if result.is_undefined() {
         return Err(failed(format!(
             "The JSONata expression '{expression}' specified for the field '{location}' returned nothing (undefined)."
@@ -105,17 +109,18 @@ pub(super) fn evaluate(
     Ok(whole_numbers(Value::from(&result)))
 }
 
-/// Evaluates `expression` on `data` within the bounds, with AWS's functions.
+/// Evaluates `expression` on `data` within the bounds and `millis`, with AWS's functions.
 fn run(
     expression: &str,
     data: &JValue,
     context: Context,
     chance: &Chance,
     now_ms: i64,
+    millis: u64,
 ) -> Result<JValue, String> {
     let ast = parsed(expression)?;
     let options = EvaluatorOptions {
-        timeout_ms: Some(MAX_MILLIS),
+        timeout_ms: Some(millis),
         max_stack_depth: Some(MAX_STACK),
         max_sequence_length: Some(MAX_SEQUENCE),
         ..EvaluatorOptions::default()
