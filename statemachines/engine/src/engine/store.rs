@@ -21,6 +21,7 @@ pub(super) fn commit_of(
     effects: Vec<Box<dyn Any + Send>>,
 ) -> Commit {
     let dirty = std::mem::take(&mut run.dirty);
+    run.first_unstored = run.head.next_frame;
     let frames =
         dirty.into_iter().map(|(id, dirty)| frame_change(id, dirty, run.frames.get(&id))).collect();
     let scheduled = std::mem::take(&mut run.scheduled);

@@ -1,7 +1,6 @@
 //! ISO 8601 extended offset date-times, as Wait, Choice and the context object use them.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 /// Milliseconds since the epoch, where `text` is a date-time with an offset as RFC 3339 has it.
 pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
@@ -23,5 +22,5 @@ pub(crate) fn parse_timestamp_strict(text: &str) -> Option<i64> {
 /// `2016-12-05T21:29:29.123Z`.
 pub(crate) fn format_millis(ms: i64) -> String {
     let timestamp = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    timestamp.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    format!("{timestamp:.3}")
 }

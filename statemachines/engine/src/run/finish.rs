@@ -1,29 +1,26 @@
 //! How executions and branches end, and what happens to those that were still going on.
 
-use serde_json::json;
+use std::sync::Arc;
 
 use super::step::Flow;
 use super::{Dirty, Failure, Frame, Phase, Run, Status};
-use crate::history::Payload;
+use crate::history::{EventKind, Payload};
 
 impl Run {
     /// The machine's own frame has ended.
     pub(super) fn finish(&mut self, id: u64, mut frame: Frame, outcome: Result<Payload, Failure>) {
-        let (name, details, status) = match outcome {
-            Ok(output) => (
-                "ExecutionSucceeded",
-                json!({"output": output.to_string(), "outputDetails": {"truncated": false}}),
-                Status::Succeeded { output },
-            ),
+        let (kind, status) = match outcome {
+            Ok(output) => {
+                (EventKind::Succeeded { output: Arc::clone(&output) }, Status::Succeeded { output })
+            }
             Err(failure) => (
-                "ExecutionFailed",
-                failure.details(),
+                EventKind::Other { name: "ExecutionFailed", details: Some(failure.details()) },
                 Status::Failed { error: failure.error, cause: failure.cause },
             ),
         };
         let previous = frame.previous;
         self.is_closing = true;
-        self.emit(&mut frame, previous, name, Some(details));
+        self.record(&mut frame, previous, kind);
         self.mark(id, Dirty::Gone);
         self.close(status);
     }
@@ -41,7 +38,7 @@ impl Run {
         details: serde_json::Value,
         status: Status,
     ) {
-        let mut nobody = Frame::new(0, 0, std::sync::Arc::new(serde_json::Value::Null));
+        let mut nobody = Frame::new(0, 0, Arc::new(serde_json::Value::Null));
         self.is_closing = true;
         self.emit(&mut nobody, 0, name, Some(details));
         self.close(status);
@@ -89,12 +86,12 @@ impl Run {
         let mut outputs: Vec<(u32, Payload)> = Vec::new();
         for frame in self.frames.values().filter(|f| f.parent == Some(parent)) {
             if let Phase::Done { output } = &frame.phase {
-                outputs.push((frame.index, std::sync::Arc::clone(output)));
+                outputs.push((frame.index, Arc::clone(output)));
             }
         }
         outputs.sort_by_key(|(index, _)| *index);
         self.drop_children(parent);
-        outputs.into_iter().map(|(_, output)| std::sync::Arc::unwrap_or_clone(output)).collect()
+        outputs.into_iter().map(|(_, output)| Arc::unwrap_or_clone(output)).collect()
     }
 
     /// A child has ended; gives the parent where that moves it.
@@ -108,23 +105,17 @@ impl Run {
         let mut parent = self.frames.remove(&parent_id)?;
         let machine = self.machine.clone();
         let state = machine.state(parent.graph, parent.state)?;
-        let flow = match &parent.phase {
+        let child = (child_id, child);
+        let flow = match std::mem::take(&mut parent.phase) {
             Phase::Parallel { open, bytes } => {
-                let left = (*open, *bytes);
-                self.branch_ended(parent_id, &mut parent, state, left, (child_id, child), outcome)
+                let left = (open, bytes);
+                self.branch_ended(parent_id, &mut parent, state, left, child, outcome)
             }
             Phase::Map(phase) => {
-                let phase = phase.clone();
-                self.iteration_ended(
-                    parent_id,
-                    &mut parent,
-                    state,
-                    phase,
-                    (child_id, child),
-                    outcome,
-                )
+                self.iteration_ended(parent_id, &mut parent, state, phase, child, outcome)
             }
-            _ => {
+            other => {
+                parent.phase = other;
                 self.mark(child_id, Dirty::Gone);
                 None
             }

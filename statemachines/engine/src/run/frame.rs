@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::Payload;
+use crate::history::{Payload, Payloads};
 use crate::lang::Variables;
 
 /// Where a graph stands. Everything but `phase` changes only when a state is entered or
@@ -26,7 +26,7 @@ pub(crate) struct Frame {
     /// The item that a Map gave to this frame.
     pub(crate) item: Option<Payload>,
     /// The items of the Map that this frame is in.
-    pub(crate) items: Option<Payload>,
+    pub(crate) items: Option<Payloads>,
     /// The effective input of the Map that this frame is in.
     pub(crate) effective: Option<Payload>,
     #[serde(skip)]

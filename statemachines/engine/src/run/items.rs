@@ -87,7 +87,7 @@ impl Run {
                         .map_err(|e| Failure::new("States.ItemReaderFailed", e))
                 });
                 let started = read.and_then(|items| {
-                    self.start_map(id, frame, state, map, Arc::new(Value::Array(items)), phase)
+                    self.start_map(id, frame, state, map, super::map::shared(items), phase)
                 });
                 match started {
                     Ok(flow) => flow,
@@ -144,7 +144,7 @@ impl Run {
         batcher: &Batcher,
         data: &Payload,
         items: Vec<Value>,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Vec<Value>, Failure> {
         let bound = |field: &str, amount: Option<&Amount>| -> Result<usize, Failure> {
             let Some(amount) = amount else { return Ok(usize::MAX) };
             match self.amount(frame, state, field, amount, data) {
@@ -181,7 +181,7 @@ impl Run {
         if !open.is_empty() {
             all.push(batch(batch_input.as_ref(), open));
         }
-        Ok(Value::Array(all))
+        Ok(all)
     }
 
     /// Hands the results to the writer, or only shapes them where it has no resource.

@@ -9,7 +9,7 @@ use super::frame::{Child, MapPhase};
 use super::step::Flow;
 use super::{Dirty, Failure, Frame, Phase, Run};
 use crate::definition::{Items, Kind, Language, MapSpec, State};
-use crate::history::{Payload, is_too_deep, json_bytes, weight};
+use crate::history::{EventKind, Payload, Payloads, is_too_deep, json_bytes, weight};
 
 /// Iterations at once where the definition sets no bound.
 const INLINE_CONCURRENCY: u32 = 40;
@@ -36,14 +36,14 @@ impl Run {
             None => Some(self.map_items(frame, state, map, &data)?),
         };
         if let Err(failure) = self.tolerance(frame, state, map, &data, &mut phase) {
-            let length = items.as_ref().and_then(|i| i.as_array()).map_or(0, Vec::len);
+            let length = items.as_ref().map_or(0, |items| items.len());
             let details = json!({"length": length});
             frame.previous = self.emit(frame, frame.previous, "MapStateStarted", Some(details));
             return Err(failure);
         }
         let items = match (&map.reader, items) {
             (Some(reader), _) => return self.read_items(id, frame, state, reader, phase),
-            (None, items) => items.unwrap_or_else(|| Arc::new(Value::Array(Vec::new()))),
+            (None, items) => items.unwrap_or_default(),
         };
         self.start_map(id, frame, state, map, items, phase)
     }
@@ -54,7 +54,7 @@ impl Run {
         state: &State,
         map: &MapSpec,
         data: &Payload,
-    ) -> Result<Payload, Failure> {
+    ) -> Result<Payloads, Failure> {
         let (value, path) = match &map.items {
             None => (Arc::clone(data), None),
             Some(Items::Path(expr)) => {
@@ -84,9 +84,10 @@ impl Run {
                 (Arc::new(value), None)
             }
         };
-        if value.is_array() {
-            return Ok(value);
-        }
+        let value = match Arc::unwrap_or_clone(value) {
+            Value::Array(items) => return Ok(shared(items)),
+            other => other,
+        };
         Err(match state.language {
             Language::Jsonata => Self::query_failure(
                 state,
@@ -172,14 +173,14 @@ impl Run {
         frame: &mut Frame,
         state: &State,
         map: &MapSpec,
-        items: Payload,
+        items: Payloads,
         mut phase: MapPhase,
     ) -> Result<Flow, Failure> {
         let items = self.selected(frame, state, map, items)?;
-        if is_too_deep(&items) {
+        if items.iter().any(|item| is_too_deep(item)) {
             return Err(Self::too_big(&state.name));
         }
-        phase.length = u32::try_from(items.as_array().map_or(0, Vec::len)).unwrap_or(u32::MAX);
+        phase.length = u32::try_from(items.len()).unwrap_or(u32::MAX);
         if phase.run_arn.is_none() {
             self.announce_map(id, frame, state, map, &mut phase);
         }
@@ -236,21 +237,21 @@ impl Run {
         frame: &Frame,
         state: &State,
         map: &MapSpec,
-        items: Payload,
-    ) -> Result<Payload, Failure> {
+        items: Payloads,
+    ) -> Result<Payloads, Failure> {
         if map.selector.is_none() && map.batcher.is_none() {
             return Ok(items);
         }
         let data = frame.effective.clone().unwrap_or_else(|| Arc::clone(&frame.input));
         let (mut selected, mut bytes) = (Vec::new(), 0);
-        for (index, item) in items.as_array().into_iter().flatten().enumerate() {
+        for (index, item) in items.iter().enumerate() {
             let Some(template) = &map.selector else {
-                selected.push(item.clone());
+                selected.push(Value::clone(item));
                 continue;
             };
             let mut context = self.context(frame, state, None);
             if let Value::Object(fields) = &mut context {
-                fields.insert("Map".to_owned(), json!({"Item": {"Index": index, "Value": item}}));
+                fields.insert("Map".to_owned(), json!({"Item": {"Index": index, "Value": **item}}));
             }
             let seen = Seen { context: Some(&context), ..Seen::default() };
             let one = self.fill(frame, state, template, "ItemSelector", &data, seen)?;
@@ -262,12 +263,12 @@ impl Run {
         }
         // What a selector made is the item; the original stays what `$$.Map.Item` shows.
         let Some(batcher) = &map.batcher else {
-            let pairs = selected.into_iter().zip(items.as_array().into_iter().flatten());
-            return Ok(Arc::new(
-                pairs.map(|(input, item)| json!({"input": input, "item": item})).collect(),
+            let pairs = selected.into_iter().zip(items.iter());
+            return Ok(shared(
+                pairs.map(|(input, item)| json!({"input": input, "item": **item})).collect(),
             ));
         };
-        self.batches(frame, state, batcher, &data, selected).map(Arc::new)
+        self.batches(frame, state, batcher, &data, selected).map(shared)
     }
 
     fn start_iteration(
@@ -279,22 +280,19 @@ impl Run {
         previous: u64,
     ) {
         let index = phase.next;
-        let Some(entry) =
-            frame.items.as_deref().and_then(|items| items.get(index as usize)).cloned()
-        else {
+        let Some(entry) = frame.items.as_ref().and_then(|items| items.get(index as usize)) else {
             return;
         };
-        let (input, item) = match entry {
-            Value::Object(mut pair) if map.selector.is_some() && map.batcher.is_none() => (
-                pair.remove("input").unwrap_or(Value::Null),
-                pair.remove("item").unwrap_or(Value::Null),
-            ),
-            item => (item.clone(), item),
+        let (input, item) = match &**entry {
+            Value::Object(pair) if map.selector.is_some() && map.batcher.is_none() => {
+                let part = |name| Arc::new(pair.get(name).cloned().unwrap_or(Value::Null));
+                (part("input"), part("item"))
+            }
+            _ => (Arc::clone(entry), Arc::clone(entry)),
         };
         phase.next += 1;
         phase.running += 1;
-        let child =
-            self.start_child(id, frame, map.graph, index, Arc::new(input), Some(Arc::new(item)));
+        let child = self.start_child(id, frame, map.graph, index, input, Some(item));
         if map.is_distributed {
             let name = self.chance.uuid();
             if let Some(child) = self.frames.get_mut(&child) {
@@ -306,8 +304,8 @@ impl Run {
             }
             return;
         }
-        let details = json!({"name": &*self.state_name(frame), "index": index});
-        let started = self.emit(frame, previous, "MapIterationStarted", Some(details));
+        let kind = iteration("MapIterationStarted", &self.state_name(frame), index);
+        let started = self.record(frame, previous, kind);
         if let Some(child) = self.frames.get_mut(&child) {
             child.previous = started;
         }
@@ -331,13 +329,11 @@ impl Run {
         let Kind::Map(map) = &state.kind else { return None };
         phase.running = phase.running.saturating_sub(1);
         let last = child.previous;
-        let details = || json!({"name": &*state.name, "index": child.index});
+        let event = |name| iteration(name, &state.name, child.index);
         match outcome {
             Ok(output) => {
-                let mut ended = last;
                 if !map.is_distributed {
-                    ended = self.emit(parent, last, "MapIterationSucceeded", Some(details()));
-                    parent.previous = ended;
+                    parent.previous = self.record(parent, last, event("MapIterationSucceeded"));
                 }
                 phase.bytes = phase.bytes.saturating_add(json_bytes(&output) + 1);
                 // What cannot be passed on is not kept either.
@@ -348,7 +344,6 @@ impl Run {
                 child.item = None;
                 self.frames.insert(child_id, child);
                 self.mark(child_id, Dirty::Whole);
-                debug_assert!(ended >= last || map.is_distributed);
             }
             Err(failure) if map.is_distributed => {
                 phase.failed += 1;
@@ -364,7 +359,7 @@ impl Run {
                 }
             }
             Err(failure) => {
-                self.emit(parent, last, "MapIterationFailed", Some(details()));
+                self.record(parent, last, event("MapIterationFailed"));
                 self.mark(child_id, Dirty::Gone);
                 self.drop_children(id);
                 parent.previous = last;
@@ -443,6 +438,15 @@ impl Run {
         frame.previous = self.emit(frame, frame.previous, "MapRunFailed", Some(failure.details()));
         self.fail(id, frame, state, failure)
     }
+}
+
+/// Values that each go their own way.
+pub(super) fn shared(items: Vec<Value>) -> Payloads {
+    Arc::new(items.into_iter().map(Arc::new).collect())
+}
+
+fn iteration(name: &'static str, state: &Arc<str>, index: u32) -> EventKind {
+    EventKind::Iteration { name, state: Arc::clone(state), index }
 }
 
 impl MapPhase {

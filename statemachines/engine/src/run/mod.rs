@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::definition::Machine;
 use crate::history::{Event, EventKind, Payload};
@@ -188,6 +188,8 @@ pub(crate) struct Run {
     /// Not yet committed.
     pub(crate) events: Vec<Event>,
     pub(crate) dirty: BTreeMap<u64, Dirty>,
+    /// Frames from this one on are in no commit yet.
+    pub(crate) first_unstored: u64,
     pub(crate) scheduled: Vec<u64>,
     pub(crate) settled: Vec<String>,
     /// A context object that stands for the one the run would make.
@@ -232,6 +234,7 @@ impl Run {
             limits,
             events: Vec::new(),
             dirty: BTreeMap::new(),
+            first_unstored: ROOT,
             scheduled: Vec::new(),
             settled: Vec::new(),
             context_given: None,
@@ -244,12 +247,8 @@ impl Run {
         };
         let start = run.machine.graph(0).map_or(0, |g| g.start);
         let mut frame = Frame::new(0, start, Arc::clone(&input));
-        let details = json!({
-            "input": input.to_string(),
-            "inputDetails": {"truncated": false},
-            "roleArn": run.head.identity.role_arn,
-        });
-        run.emit(&mut frame, 0, "ExecutionStarted", Some(details));
+        let role_arn = run.head.identity.role_arn.clone();
+        run.record(&mut frame, 0, EventKind::Started { input, role_arn });
         run.frames.insert(ROOT, frame);
         run.mark(ROOT, Dirty::Whole);
         run
@@ -267,7 +266,7 @@ impl Run {
             .filter(|(_, f)| matches!(f.phase, Phase::Enter))
             .map(|(id, _)| *id)
             .collect();
-        let now_ms = head.started_ms;
+        let (now_ms, first_unstored) = (head.started_ms, head.next_frame);
         Self {
             machine,
             head,
@@ -275,6 +274,7 @@ impl Run {
             limits,
             events: Vec::new(),
             dirty: BTreeMap::new(),
+            first_unstored,
             scheduled: Vec::new(),
             settled: Vec::new(),
             context_given: None,
@@ -313,6 +313,11 @@ impl Run {
     }
 
     fn mark(&mut self, frame: u64, dirty: Dirty) {
+        // What came and went between two commits leaves nothing to remove.
+        if dirty == Dirty::Gone && frame >= self.first_unstored {
+            self.dirty.remove(&frame);
+            return;
+        }
         let slot = self.dirty.entry(frame).or_insert(dirty);
         *slot = (*slot).max(dirty);
     }
