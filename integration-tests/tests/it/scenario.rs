@@ -43,6 +43,49 @@ fn the_scenario_ends_as_it_must() {
     );
 }
 
+/// Nothing repairs a sign-in, so being told is all there is.
+#[test]
+fn people_are_told_of_a_grave_hit_that_no_control_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let event = |id: &str, user: &str| {
+        serde_json::json!({
+            "eventVersion": "1.08", "eventID": id, "eventTime": "2026-03-01T10:00:00Z",
+            "eventName": "ConsoleLogin", "eventSource": "signin.amazonaws.com",
+            "awsRegion": "us-east-1", "recipientAccountId": "111122223333",
+            "sourceIPAddress": "192.0.2.7",
+            "userIdentity": { "type": user, "accountId": "111122223333",
+                "arn": "arn:aws:iam::111122223333:root" },
+            "responseElements": { "ConsoleLogin": "Success" },
+        })
+    };
+    let events = folder.path().join("e.json");
+    std::fs::write(&events, event("a", "Root").to_string()).unwrap();
+    for (severity, messages) in [("high", 1), ("critical", 0), ("never", 0)] {
+        let alerts = folder.path().join(format!("{severity}.jsonl"));
+        let mut command = aisaws(&folder.path().join(format!("{severity}.sqlite")));
+        command.env("AISAWS_ALERT_FILE", &alerts).env("AISAWS_ALERT_SEVERITY", severity);
+        let report = json(command.arg("respond").arg(&events));
+        let incident = incident(&report, "111122223333");
+        assert_eq!(
+            (&incident["decision"], &incident["status"]),
+            (&"log_only".into(), &"logged".into())
+        );
+        let told = std::fs::read_to_string(&alerts).unwrap_or_default();
+        let told: Vec<Value> = told.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let rule = "iam.root-console-login";
+        let about: Vec<&Value> = told.iter().filter(|m| m["rules"][0] == rule).collect();
+        assert_eq!(about.len(), messages, "{severity}: {told:?}");
+        assert!(messages > 0 || told.is_empty(), "{severity}: {told:?}");
+        for message in about {
+            let subject =
+                format!("AWS::::Account 111122223333: {rule}; recorded, nothing was changed");
+            assert_eq!(message["subject"], subject.as_str());
+            // Not that a human is asked, which the risk alone would have called for.
+            assert_eq!(message["lines"][0], "no control answers these rules");
+        }
+    }
+}
+
 #[test]
 fn the_report_keeps_to_its_schema() {
     let folder = tempfile::tempdir().unwrap();

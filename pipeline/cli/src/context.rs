@@ -14,7 +14,7 @@ use aisaws_core::id::IncidentId;
 use aisaws_core::port::{Channel, Incidents, Ports};
 use aisaws_decide::Policy;
 use aisaws_detect::Detect;
-use aisaws_embedded::{Embedded, FileChannel, Settings, WebhookChannel};
+use aisaws_embedded::{Embedded, FileChannel, Settings, TellLogged, WebhookChannel};
 use aisaws_score::Weights;
 use anyhow::Context as _;
 
@@ -89,10 +89,19 @@ impl Context {
             weights: self.weights()?,
             policy: self.policy()?,
             channels,
-            tells_logged: self.config.alert.logged,
+            logged: self.logged(),
             observer,
         };
         Ok(Embedded::open(path, settings)?)
+    }
+
+    /// What is told of what was only logged.
+    fn logged(&self) -> TellLogged {
+        let alert = &self.config.alert;
+        if alert.logged {
+            return TellLogged::All;
+        }
+        alert.severity.least().map_or(TellLogged::Never, TellLogged::From)
     }
 
     /// The weights in force.

@@ -140,6 +140,10 @@ pub struct Limit {
 pub struct Verdict {
     /// What may be done.
     pub decision: Decision,
+    /// What the risk alone asked for, before guardrails lowered it: `log_only` judges the incident
+    /// itself to be of no concern. `None` in hand-offs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_risk: Option<Decision>,
     /// The policy's reasons, the deciding one last.
     pub reasons: Vec<String>,
     /// What still lowers the decision once the state tells which controls convict.

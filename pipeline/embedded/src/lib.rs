@@ -13,6 +13,7 @@ mod orchestrator;
 pub mod store;
 pub mod twin;
 
+pub use aisaws_alert::TellLogged;
 pub use channel::{BadAddress, FileChannel, WebhookChannel};
 pub use clock::SystemClock;
 pub use lock::{LockError, ResponderLock};

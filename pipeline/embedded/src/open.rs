@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisaws_alert::Alert;
+use aisaws_alert::{Alert, TellLogged};
 use aisaws_app::watch::{Observer, Watched};
 use aisaws_core::port::{Channel, Clock, Incidents, Ports};
 use aisaws_decide::{AskHuman, Decide, Policy};
@@ -28,8 +28,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Who is told.
     pub channels: Vec<Arc<dyn Channel>>,
-    /// Also tell what was only logged.
-    pub tells_logged: bool,
+    /// What is told of what was only logged.
+    pub logged: TellLogged,
     /// Who watches ledgers grow.
     pub observer: Option<Arc<dyn Observer>>,
 }
@@ -75,7 +75,7 @@ impl Embedded {
     /// # Errors
     /// [`OpenError`].
     pub fn open(path: &Path, settings: Settings) -> Result<Self, OpenError> {
-        let Settings { weights, policy, channels, tells_logged, observer } = settings;
+        let Settings { weights, policy, channels, logged, observer } = settings;
         let store = Store::open(path)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut incidents: Arc<dyn Incidents> = Arc::new(store.clone());
@@ -105,7 +105,7 @@ impl Embedded {
                 Duration::ZERO,
             ),
             roll_back: RollBack::new(account.clone(), incidents.clone(), snapshots.clone()),
-            alert: Alert::new(incidents.clone(), channels, tells_logged),
+            alert: Alert::new(incidents.clone(), channels, logged),
             clock: clock.clone(),
         };
         let orchestrator =

@@ -2,8 +2,10 @@
 //!
 //! It knows no channel's medium. Start reading at [`Alert`].
 
+mod logged;
 mod message;
 mod stage;
 
+pub use logged::TellLogged;
 pub use message::compose;
 pub use stage::{Alert, AlertError};

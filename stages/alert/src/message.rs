@@ -1,15 +1,20 @@
 //! The words of an alert, taken from the ledger alone, so that it never claims what was not
 //! verified.
 
-use aisaws_core::handoff::{Story, Vote};
+use aisaws_core::handoff::{Story, Verdict, Vote};
+use aisaws_core::id::RuleId;
 use aisaws_core::ledger::{Entry, Link};
 use aisaws_core::message::Message;
+use aisaws_core::risk::Decision;
 use aisaws_core::status::Status;
 
 /// The message about how an incident ended.
 pub fn compose(story: &Story, status: Status, links: &[Link]) -> Message {
     let detected = &story.detected;
     let mut lines = Vec::new();
+    if status == Status::Logged {
+        lines.extend(why_logged(story, links));
+    }
     for link in links {
         lines.extend(line(&link.entry));
     }
@@ -35,7 +40,10 @@ fn subject(story: &Story, status: Status) -> String {
         Status::Remediated => format!("{resource} was repaired; the read-back shows it"),
         Status::AlreadyClean => format!("{resource} was already clean; nothing was changed"),
         Status::Gone => format!("{resource} no longer exists; nothing was changed"),
-        Status::Logged => format!("{resource}: recorded, nothing was changed"),
+        Status::Logged => {
+            let rules: Vec<&str> = story.detected.rules.iter().map(RuleId::as_str).collect();
+            format!("{resource}: {}; recorded, nothing was changed", rules.join(", "))
+        }
         Status::Denied => format!("{resource}: the repair was denied; nothing was changed"),
         Status::Expired => {
             format!("{resource}: nobody answered in time; nothing was changed, the problem stands")
@@ -46,6 +54,24 @@ fn subject(story: &Story, status: Status) -> String {
         Status::Failed => format!("{resource} could not be repaired; the problem may stand"),
         Status::WaitingApproval => format!("{resource} needs your approval for a repair"),
         Status::Open => format!("{resource}: the response goes on"),
+    }
+}
+
+/// Why nothing was done; the last decision counts.
+fn why_logged(story: &Story, links: &[Link]) -> Vec<String> {
+    let why = links.iter().rev().find_map(|link| match &link.entry {
+        Entry::Decided { decision: Decision::LogOnly, reasons } => Some(reasons.as_slice()),
+        _ => None,
+    });
+    let why = why.unwrap_or_default();
+    match &story.verdict {
+        // The first one says what the risk asked for and did not get.
+        Some(Verdict { by_risk: Some(by_risk), reasons, .. })
+            if *by_risk > Decision::LogOnly && why == reasons.as_slice() =>
+        {
+            why.iter().skip(1).cloned().collect()
+        }
+        _ => why.to_vec(),
     }
 }
 

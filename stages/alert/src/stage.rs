@@ -10,13 +10,14 @@ use aisaws_core::stage::{Cx, Stage};
 use aisaws_core::status::{Status, conclusion};
 use async_trait::async_trait;
 
+use crate::logged::TellLogged;
 use crate::message::compose;
 
 /// Closes the incident and tells people.
 pub struct Alert {
     incidents: Arc<dyn Incidents>,
     channels: Vec<Arc<dyn Channel>>,
-    tells_logged: bool,
+    logged: TellLogged,
 }
 
 impl std::fmt::Debug for Alert {
@@ -26,13 +27,13 @@ impl std::fmt::Debug for Alert {
 }
 
 impl Alert {
-    /// A stage over these ports; `tells_logged`: also send what was only logged.
+    /// A stage over these ports; `logged`: what is sent of what was only logged.
     pub fn new(
         incidents: Arc<dyn Incidents>,
         channels: Vec<Arc<dyn Channel>>,
-        tells_logged: bool,
+        logged: TellLogged,
     ) -> Self {
-        Self { incidents, channels, tells_logged }
+        Self { incidents, channels, logged }
     }
 }
 
@@ -86,7 +87,7 @@ impl Stage for Alert {
         let status = conclusion(links.iter().map(|link| &link.entry));
         // An attempt that died between telling and closing told everyone already.
         let is_told = links.iter().any(|link| link.key == "alerted");
-        if !is_told && (status != Status::Logged || self.tells_logged) {
+        if !is_told && (status != Status::Logged || self.logged.tells(&story)) {
             let message = compose(&story, status, &links);
             let mut channels = Vec::new();
             for channel in &self.channels {

@@ -63,7 +63,8 @@ impl Stage for Decide {
         let now = cx.clock.now();
         let hour_ago = now.checked_sub(HOUR).unwrap_or(jiff::Timestamp::MIN);
         let writes = self.incidents.writes_since(&detected.resource.key(), hour_ago).await?;
-        let (mut decision, reason) = self.policy.by_risk(scored.score.risk);
+        let (by_risk, reason) = self.policy.by_risk(scored.score.risk);
+        let mut decision = by_risk;
         let mut reasons = vec![reason];
         for restriction in restrictions(&self.policy, detected, writes) {
             decision = decision.min(restriction.max);
@@ -75,7 +76,13 @@ impl Stage for Decide {
         let approval_timeout_seconds = self.policy.approval_timeout_seconds();
         Ok(Decided {
             scored,
-            verdict: Verdict { decision, reasons, limits, approval_timeout_seconds },
+            verdict: Verdict {
+                decision,
+                by_risk: Some(by_risk),
+                reasons,
+                limits,
+                approval_timeout_seconds,
+            },
         })
     }
 }

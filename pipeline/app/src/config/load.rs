@@ -122,6 +122,13 @@ pub fn load(
             .map_err(|reason| ConfigError::Variable { name: "AISAWS_ALERT_WEBHOOK", reason })?;
         config.alert.webhook = value;
     }
+    if let Some(value) = variable("AISAWS_ALERT_SEVERITY") {
+        let severity = toml::Value::String(value).try_into();
+        config.alert.severity = severity.map_err(|_| ConfigError::Variable {
+            name: "AISAWS_ALERT_SEVERITY",
+            reason: "write informational, low, medium, high, critical or never".to_owned(),
+        })?;
+    }
     if let Some(value) = variable("AISAWS_NOISE_WINDOW_SECONDS") {
         config.noise.window_seconds = value.parse().map_err(|_| ConfigError::Variable {
             name: "AISAWS_NOISE_WINDOW_SECONDS",
@@ -150,6 +157,8 @@ fn check_webhook(address: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use aisaws_core::risk::Severity;
+
     use super::*;
     use crate::config::DEFAULT;
 
@@ -177,6 +186,21 @@ mod tests {
     fn an_unusable_variable_is_named() {
         let e = load(None, |name| (name == "AISAWS_NETWORK_KNOWN").then(|| "office".to_owned()));
         assert!(e.unwrap_err().to_string().contains("AISAWS_NETWORK_KNOWN"));
+    }
+
+    #[test]
+    fn a_severity_is_one_of_its_words() {
+        let set = |value: &'static str| {
+            load(None, move |name| (name == "AISAWS_ALERT_SEVERITY").then(|| value.to_owned()))
+                .map(|config| config.alert.severity.least())
+        };
+        assert_eq!(set("critical").unwrap(), Some(Severity::Critical));
+        assert_eq!(set("never").unwrap(), None);
+        for value in ["High", "", "5"] {
+            let message = set(value).unwrap_err().to_string();
+            assert!(message.contains("AISAWS_ALERT_SEVERITY"), "{message}");
+        }
+        assert!(parse("[alert]\nseverity = \"grave\"\n", "f").is_err());
     }
 
     #[test]

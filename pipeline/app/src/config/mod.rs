@@ -6,6 +6,7 @@ pub use load::{ConfigError, load, parse};
 
 use std::path::PathBuf;
 
+use aisaws_core::risk::Severity;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -122,8 +123,43 @@ pub struct Alert {
     pub file: PathBuf,
     /// http(s) address; empty: none.
     pub webhook: String,
-    /// Also tell what was only logged.
+    /// Also tell what was only logged, from this severity on.
+    pub severity: AlertSeverity,
+    /// Tell everything that was only logged.
     pub logged: bool,
+}
+
+/// The least severity at which people are told of what was only logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertSeverity {
+    /// Everything is grave enough.
+    Informational,
+    /// `low` or graver.
+    Low,
+    /// `medium` or graver.
+    Medium,
+    /// `high` or graver.
+    #[default]
+    High,
+    /// `critical` only.
+    Critical,
+    /// Nothing is grave enough.
+    Never,
+}
+
+impl AlertSeverity {
+    /// The least severity; `None`: never.
+    pub fn least(self) -> Option<Severity> {
+        match self {
+            Self::Informational => Some(Severity::Informational),
+            Self::Low => Some(Severity::Low),
+            Self::Medium => Some(Severity::Medium),
+            Self::High => Some(Severity::High),
+            Self::Critical => Some(Severity::Critical),
+            Self::Never => None,
+        }
+    }
 }
 
 impl Default for Own {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use aisaws_alert::Alert;
+use aisaws_alert::{Alert, TellLogged};
 use aisaws_core::canonical::Digest;
-use aisaws_core::handoff::{Found, Preparation, Story, Vote};
+use aisaws_core::handoff::{Detected, Found, Preparation, Story, Verdict, Vote};
 use aisaws_core::ledger::Entry;
 use aisaws_core::port::Channel;
-use aisaws_core::risk::Decision;
+use aisaws_core::risk::{Decision, Severity};
 use aisaws_core::stage::Stage as _;
 use aisaws_core::status::Status;
 
@@ -15,7 +15,7 @@ use super::world::{FakeChannel, World, clean, failure};
 
 fn alert(world: &World, channels: &[&Arc<FakeChannel>]) -> Alert {
     let channels = channels.iter().map(|c| Arc::clone(c) as Arc<dyn Channel>).collect();
-    Alert::new(Arc::new(world.store.clone()), channels, false)
+    Alert::new(Arc::new(world.store.clone()), channels, TellLogged::Never)
 }
 
 fn digest() -> Digest {
@@ -201,13 +201,81 @@ async fn a_failing_channel_does_not_silence_the_next() {
     assert_eq!(good.told().len(), 1);
 }
 
-#[tokio::test]
-async fn what_was_only_logged_is_told_where_that_is_wanted() {
-    for (tells_logged, messages) in [(false, 0), (true, 1)] {
-        let world = world(vec![decided(Decision::LogOnly)]).await;
-        let channel = FakeChannel::working("one");
-        let stage = Alert::new(Arc::new(world.store.clone()), vec![channel.clone()], tells_logged);
-        stage.run(world.cx("a"), world.story()).await.unwrap();
-        assert_eq!(channel.told().len(), messages);
+fn logged_verdict(by_risk: Decision, reasons: Vec<String>) -> Verdict {
+    Verdict {
+        decision: Decision::LogOnly,
+        by_risk: Some(by_risk),
+        reasons,
+        limits: Vec::new(),
+        approval_timeout_seconds: 60,
     }
+}
+
+/// How many messages an incident that was only logged makes; what is known of it, and what the
+/// risk alone asked for.
+async fn told_of_logged(
+    logged: TellLogged,
+    change: impl Fn(&mut Detected),
+    by_risk: Decision,
+) -> usize {
+    let world = world(vec![decided(Decision::LogOnly)]).await;
+    let channel = FakeChannel::working("one");
+    let stage = Alert::new(Arc::new(world.store.clone()), vec![channel.clone()], logged);
+    let mut story = world.story();
+    change(&mut story.detected);
+    story.verdict = Some(logged_verdict(by_risk, Vec::new()));
+    stage.run(world.cx("a"), story).await.unwrap();
+    channel.told().len()
+}
+
+#[tokio::test]
+async fn what_was_only_logged_is_told_from_the_severity_that_is_wanted() {
+    let rows = [
+        (TellLogged::All, Severity::Low, 1),
+        (TellLogged::Never, Severity::Critical, 0),
+        (TellLogged::From(Severity::High), Severity::Medium, 0),
+        (TellLogged::From(Severity::High), Severity::High, 1),
+        (TellLogged::From(Severity::High), Severity::Critical, 1),
+        (TellLogged::From(Severity::Critical), Severity::High, 0),
+    ];
+    for (logged, severity, messages) in rows {
+        let grave = |detected: &mut Detected| detected.severity = severity;
+        let told = told_of_logged(logged, grave, Decision::Act).await;
+        assert_eq!(told, messages, "{logged:?} {severity:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_concerns_nobody_is_told_only_where_everything_is() {
+    type Change = fn(&mut Detected);
+    let rows: [(&str, Change, Decision); 4] = [
+        ("refused", |d| d.signals.error_code = Some("AccessDenied".to_owned()), Decision::Act),
+        ("on probation", |d| d.signals.is_trial = true, Decision::Act),
+        ("a sample", |d| d.signals.is_sample = true, Decision::Act),
+        ("of low risk", |_| {}, Decision::LogOnly),
+    ];
+    for (what, change, by_risk) in rows {
+        for (logged, messages) in
+            [(TellLogged::From(Severity::Informational), 0), (TellLogged::All, 1)]
+        {
+            let told = told_of_logged(logged, change, by_risk).await;
+            assert_eq!(told, messages, "{what}, {logged:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_message_about_what_was_logged_says_what_was_found_and_why_nothing_was_done() {
+    let reasons = vec!["a human is asked".to_owned(), "no control answers these rules".to_owned()];
+    let entry = Entry::Decided { decision: Decision::LogOnly, reasons: reasons.clone() };
+    let world = world(vec![entry]).await;
+    let channel = FakeChannel::working("one");
+    let stage = Alert::new(Arc::new(world.store.clone()), vec![channel.clone()], TellLogged::All);
+    let mut story = world.story();
+    story.verdict = Some(logged_verdict(Decision::AskHuman, reasons));
+    stage.run(world.cx("a"), story).await.unwrap();
+    let message = channel.told()[0].clone();
+    assert!(message.subject.contains(world.detected.rules[0].as_str()), "{}", message.subject);
+    // What the risk alone asked for was not done, so it is not said.
+    assert_eq!(message.lines[0], "no control answers these rules");
 }

@@ -193,6 +193,7 @@ impl World {
             scored: Scored { detected: self.detected.clone(), score },
             verdict: Verdict {
                 decision,
+                by_risk: Some(decision),
                 reasons: vec!["so it was decided".to_owned()],
                 limits,
                 approval_timeout_seconds: PATIENCE_SECONDS,
