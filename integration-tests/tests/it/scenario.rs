@@ -232,6 +232,9 @@ fn what_stands_beside_the_ledger_is_compared_with_it() {
         ("a changed record", "update incident set detected = replace(detected, 'acme', 'evil')"),
         ("a changed snapshot", "update state set content = '{}'"),
         ("a removed link", "delete from ledger where seq = 1"),
+        ("a changed execution", "update machine_execution set revision = revision + 1"),
+        ("a removed piece of a history", "delete from machine_history where first = 1"),
+        ("a changed definition", "update machine_definition set definition = '{}'"),
     ];
     for (turn, (name, sql)) in tampering.into_iter().enumerate() {
         let store = folder.path().join(format!("{turn}.sqlite"));

@@ -298,7 +298,7 @@ pub(crate) enum Rule {
 pub(crate) enum Store {
     /// Every ledger entry, one JSON object a line
     Export,
-    /// Check the hash chain of every incident, its record, and the states it names
+    /// Check the hash chain of every incident, its record, the states it names, and the journal
     Verify,
     /// Records that could not be read, with file, line and reason
     DeadLetters,

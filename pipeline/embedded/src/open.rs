@@ -143,6 +143,15 @@ impl Embedded {
         self.journal.history(execution, 0, usize::MAX).await
     }
 
+    /// Reads the state machine's journal whole and says whether it is what was written.
+    ///
+    /// # Errors
+    /// [`JournalError::Broken`] or [`JournalError::Damaged`] with the first damage found, others
+    /// where it cannot be read.
+    pub async fn verify_journal(&self) -> Result<(), JournalError> {
+        SqliteJournal::new(self.store.db().clone()).verify().await
+    }
+
     /// Waits until no other process responds on this store; `waiting` is told once if it has to.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
-//! `aisaws store`: the ledger as a whole, and what could not be read.
+//! `aisaws store`: the ledger and the journal as a whole, and what could not be read.
 
 use aisaws_app::audit::audit;
 use aisaws_embedded::Embedded;
+use aisaws_engine::JournalError;
 use serde_json::json;
 
 use crate::Ended;
@@ -37,6 +38,15 @@ async fn verify(context: &Context, embedded: &Embedded) -> anyhow::Result<Ended>
     let (ids, strange) = embedded.store().audited_ids().await?;
     let mut found = audit(ports.incidents.as_ref(), ports.snapshots.as_ref(), &ids).await?;
     found.broken.extend(strange.iter().map(|text| format!("`{text}` is no incident's id")));
+    match embedded.verify_journal().await {
+        Ok(()) => {}
+        Err(
+            damage @ (JournalError::Broken(_)
+            | JournalError::Damaged { .. }
+            | JournalError::Corrupt { .. }),
+        ) => found.broken.push(format!("{:#}", anyhow::Error::new(damage))),
+        Err(e) => return Err(e.into()),
+    }
     let first = found.broken.first();
     match context.format {
         Format::Json => output::json(&json!({
@@ -45,11 +55,11 @@ async fn verify(context: &Context, embedded: &Embedded) -> anyhow::Result<Ended>
         }))?,
         Format::Text => match first {
             None => output::line(&format!(
-                "the ledger holds: {} chains, {} links",
+                "the ledger holds: {} chains, {} links; so does the journal",
                 found.chains, found.links
             )),
             Some(first) => output::line(&format!(
-                "the ledger is broken in {} places; first: {}",
+                "the store is broken in {} places; first: {}",
                 found.broken.len(),
                 output::data(first)
             )),
