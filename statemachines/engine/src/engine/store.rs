@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::slot::Live;
 use super::{Engine, EngineError};
 use crate::journal::{Commit, FrameChange, JournalError};
-use crate::run::{Dirty, Frame, Head, Moving, Run};
+use crate::run::{Dirty, Frame, Head, Moving, Phase, Run};
 
 /// Transitions between two commits at most.
 pub(super) const STEP: u32 = 1_000;
@@ -87,6 +87,12 @@ impl Engine {
             frames.insert(record.id, frame.with_moving(moving));
         }
         Ok((Run::restore(machine, head, frames, self.inner.limits), stored.revision))
+    }
+
+    /// Whether the task `key` of an execution is still wanted, as it was committed last.
+    pub(crate) async fn waits_for(&self, name: &str, key: &str) -> Result<bool, EngineError> {
+        let (run, _) = self.load(name).await?;
+        Ok(run.frames.values().any(|f| matches!(&f.phase, Phase::Task(task) if task.key == key)))
     }
 
     /// The execution in memory, loaded where it is not.

@@ -20,7 +20,8 @@ const ARGUMENTS: &[&str] = &["StateMachineArn", "Input", "Name", "TraceHeader"];
 /// It needs the engine whose tasks it runs: tell it with [`Executions::attach`]. Names of
 /// executions are unique in an engine, so those of children are shared with all others.
 ///
-/// A `.sync` task runs as long as its child. A child goes on when its parent gives up.
+/// A `.sync` task runs as long as its child. Where the task is given up while this process
+/// drives it (it timed out, or its execution ended), the child is stopped, as AWS tries to.
 #[derive(Debug, Clone, Default)]
 pub struct Executions {
     shared: Arc<Shared>,
@@ -39,6 +40,46 @@ pub enum ExecutionsError {
     /// There is one already.
     #[error("executions are attached to an engine already; make others for another engine")]
     Attached,
+}
+
+/// The wait of a `.sync` task for its child.
+struct Waiting {
+    engine: Engine,
+    parent: String,
+    key: String,
+    child: String,
+    is_over: bool,
+}
+
+impl Waiting {
+    fn new(engine: &Engine, call: &TaskCall, child: &Child) -> Self {
+        Self {
+            engine: engine.clone(),
+            parent: call.execution.clone(),
+            key: call.idempotency_key.clone(),
+            child: child.name.clone(),
+            is_over: false,
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if self.is_over {
+            return;
+        }
+        let engine = self.engine.clone();
+        let [parent, key, child] =
+            [&mut self.parent, &mut self.key, &mut self.child].map(std::mem::take);
+        runtime.spawn(async move {
+            // Of a driver that only went away, the next one waits for the child again.
+            if engine.waits_for(&parent, &key).await.is_ok_and(|waits| !waits) {
+                // Best effort: a child that cannot be stopped ends by itself.
+                drop(engine.stop(&child, None, None).await);
+            }
+        });
+    }
 }
 
 /// A child execution that was started, now or by an earlier call with the same key.
@@ -95,7 +136,12 @@ impl Executions {
             }
             Pattern::Sync | Pattern::SyncParsed => {
                 call.submission.taken(answer);
-                engine.follow(&child.name).await.map_err(|e| unreachable_child(&e))?;
+                let mut waiting = Waiting::new(&engine, call, &child);
+                // The child has a driver of its own, which outlives the task to see its stop.
+                let (follower, name) = (engine.clone(), child.name.clone());
+                let followed = tokio::spawn(async move { follower.follow(&name).await }).await;
+                waiting.is_over = true;
+                followed.map_err(|e| unreachable_child(&e))?.map_err(|e| unreachable_child(&e))?;
                 let described = describe(&engine, &child.name).await?;
                 let is_parsed = request.pattern == Pattern::SyncParsed;
                 outcome(&child, &described, is_parsed)
@@ -180,7 +226,7 @@ fn date(style: Style, at_ms: i64) -> Value {
     }
 }
 
-fn unreachable_child(error: &EngineError) -> TaskFailure {
+fn unreachable_child(error: &impl std::fmt::Display) -> TaskFailure {
     TaskFailure::new("States.TaskFailed", format!("the child execution cannot be driven: {error}"))
 }
 

@@ -217,3 +217,48 @@ async fn a_parent_that_dies_finds_its_child_again() {
     let types = types(&lives[1], "p").await;
     assert_eq!(types.iter().filter(|t| *t == "TaskSubmitted").count(), 1, "{types:?}");
 }
+
+/// How the execution ended; it must, within a minute.
+async fn end_of(engine: &Engine, name: &str) -> Status {
+    let minute = std::time::Duration::from_mins(1);
+    tokio::time::timeout(minute, engine.follow(name)).await.unwrap().unwrap().status
+}
+
+#[tokio::test]
+async fn stopping_a_parent_stops_its_children_and_theirs() {
+    let (engine, executions, activities) = engine();
+    let start = |child: &str, name: &str| json!({"StateMachineArn": CHILD.replace(":child", child), "Name": name});
+    let sync = format!("{START}.sync");
+    executions.add("nesting", &machine(&task(&sync, &start(":asking", "low"))));
+    let definition = machine(&task(&sync, &start(":nesting", "middle")));
+    engine.start("top", &definition, json!({})).await.unwrap();
+    let driver = engine.clone();
+    let driven = tokio::spawn(async move { driver.follow("top").await.unwrap().status });
+    let taken = activities.task(ACTIVITY, None).await;
+    assert!(engine.stop("top", None, None).await.unwrap());
+    assert_eq!(driven.await.unwrap().name(), "ABORTED");
+    assert_eq!(end_of(&engine, "middle").await.name(), "ABORTED");
+    assert_eq!(end_of(&engine, "low").await.name(), "ABORTED");
+    assert!(engine.send_task_success(taken.token.as_str(), json!(1)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_child_whose_task_is_given_up_is_stopped() {
+    const OTHER: &str = "arn:aws:states:us-east-1:111122223333:activity:other";
+    let (engine, _, activities) = engine();
+    let asking = json!({"StateMachineArn": CHILD.replace(":child", ":asking"), "Name": "given-up"});
+    let other =
+        json!({"StartAt": "O", "States": {"O": {"Type": "Task", "Resource": OTHER, "End": true}}});
+    let definition = json!({"StartAt": "P", "States": {
+        "P": {"Type": "Parallel", "Branches": [task(&format!("{START}.sync"), &asking), other],
+              "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "S"}], "End": true},
+        "S": {"Type": "Succeed"}}});
+    engine.start("p", &machine(&definition), json!({})).await.unwrap();
+    let driver = engine.clone();
+    let driven = tokio::spawn(async move { driver.follow("p").await.unwrap().status });
+    drop(activities.task(ACTIVITY, None).await);
+    let sibling = activities.task(OTHER, None).await;
+    engine.send_task_failure(sibling.token.as_str(), Some("E"), None).await.unwrap();
+    assert_eq!(driven.await.unwrap().name(), "SUCCEEDED");
+    assert_eq!(end_of(&engine, "given-up").await.name(), "ABORTED");
+}
