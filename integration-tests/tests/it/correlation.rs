@@ -210,3 +210,27 @@ fn shuffled_repeated_and_in_pieces_over_restarts_the_incidents_are_the_same() {
         assert_eq!(incidents(folder.path(), &format!("turn{turn}"), &pieces), reference);
     }
 }
+
+#[test]
+fn a_suppressed_hit_of_a_correlation_is_counted_and_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (events, settings) = (folder.path().join("e.ndjson"), folder.path().join("aisaws.toml"));
+    let lines: Vec<String> = Stream::attacks().0.iter().map(ToString::to_string).collect();
+    std::fs::write(&events, lines.join("\n")).unwrap();
+    let entry = "[[suppress]]\nrule = \"test.login-guessed\"\nowner = \"red team\"\nreason = \"exercise\"\n\
+                 expires = \"2026-04-01\"\n";
+    std::fs::write(&settings, entry).unwrap();
+    let store = folder.path().join("s.sqlite");
+    let run = || {
+        let mut command = aisaws(&store);
+        command.env("AISAWS_DETECT_RULES", rules(folder.path())).arg("--config").arg(&settings);
+        run_json(command.arg("respond").arg(&events))
+    };
+    let report = run();
+    let rules = report["incidents"].as_array().unwrap().iter().map(|i| i["rules"][0].as_str());
+    let rules: BTreeSet<_> = rules.flatten().collect();
+    assert_eq!(rules, ["test.bucket-tour", "test.mass-deletion"].into());
+    assert_eq!(report["totals"]["suppressed"], 1, "{report:#}");
+    // What was there already is not counted again.
+    assert!(run()["totals"].get("suppressed").is_none());
+}

@@ -108,3 +108,50 @@ fn a_suppressed_hit_is_on_record_and_opens_nothing_until_it_expires() {
     assert_eq!(statuses(&report), ["remediated"]);
     assert!(report["totals"].get("suppressed").is_none());
 }
+
+/// A public-read ACL on the bucket of that number, at its minute.
+fn open_bucket(n: u32) -> [Value; 2] {
+    let bucket = format!("acme-{n}");
+    let acl = json!({ "bucketName": bucket, "x-amz-acl": "public-read" });
+    [
+        event(100 + n, n, "CreateBucket", &json!({ "bucketName": bucket })),
+        event(200 + n, n, "PutBucketAcl", &acl),
+    ]
+}
+
+#[test]
+fn what_a_rule_hits_beyond_its_limit_is_one_incident_that_people_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = folder.path().join("alerts.jsonl");
+    let config = format!(
+        "[noise]\nincidents_per_rule_per_hour = 50\n[noise.limits]\n\"s3.public-acl-granted\" = 2\n\
+         [alert]\nfile = \"{}\"\n",
+        told.display()
+    );
+    let mut events: Vec<Value> = (0..6).flat_map(open_bucket).collect();
+    let report = respond(folder.path(), &folder.path().join("s.sqlite"), &config, &events);
+    // Those of the first two minutes are repaired; the others stand with one incident.
+    assert_eq!(statuses(&report), ["remediated", "remediated", "logged"], "{report:#}");
+    let flood = &report["incidents"][2];
+    let named: Vec<String> =
+        (2..6).map(|n| format!("00000000-0000-4000-8000-{:012}", 200 + n)).collect();
+    assert_eq!(flood["events"], json!(named), "{report:#}");
+    let alerts = std::fs::read_to_string(&told).unwrap();
+    let alerts: Vec<Value> = alerts.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let subject = |id: &Value| -> &str {
+        alerts.iter().find(|a| a["incident"] == *id).unwrap()["subject"].as_str().unwrap()
+    };
+    let words = subject(&flood["id"]);
+    assert!(words.contains("`s3.public-acl-granted` opened its 2 incidents"), "{words}");
+    assert!(words.contains("4 hits"), "{words}");
+    // In any other order they are the same.
+    events.reverse();
+    let reversed = respond(folder.path(), &folder.path().join("r.sqlite"), &config, &events);
+    assert_eq!(reversed["incidents"], report["incidents"]);
+    // One that comes later joins the flood, and tells nobody again.
+    let before = alerts.len() * 2;
+    let late = respond(folder.path(), &folder.path().join("s.sqlite"), &config, &open_bucket(7));
+    assert_eq!(late["incidents"][0]["id"], flood["id"]);
+    assert_eq!(late["incidents"][0]["events"].as_array().unwrap().len(), 5);
+    assert_eq!(std::fs::read_to_string(&told).unwrap().lines().count(), before);
+}

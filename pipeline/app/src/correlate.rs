@@ -26,6 +26,8 @@ const LATENESS: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub struct Settled {
     /// Hits that were not there before.
     pub hits: u64,
+    /// Of these, suppressed.
+    pub suppressed: u64,
     /// Events that have such a hit.
     pub events: BTreeSet<EventId>,
     /// Groups with more matches than are kept; what they hold was evaluated.
@@ -121,6 +123,7 @@ impl Step<'_> {
     async fn keep(&self, hits: Vec<Hit>, settled: &mut Settled) -> Result<bool, StoreError> {
         let derived = self.events.derive(hits).await?;
         settled.hits = settled.hits.saturating_add(derived.hits);
+        settled.suppressed = settled.suppressed.saturating_add(derived.suppressed);
         settled.events.extend(derived.events);
         Ok(derived.missing.is_empty())
     }

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use aisaws_core::event::Event;
+use aisaws_core::handoff::Flood;
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{EventId, IncidentId, RuleId};
 use aisaws_core::ledger::Entry;
@@ -26,6 +27,8 @@ pub struct Joining {
 pub(crate) struct Group {
     pub(crate) events: Vec<usize>,
     pub(crate) hits: Vec<Hit>,
+    /// What it collects, where its rule is over the limit.
+    pub(crate) flood: Option<Flood>,
 }
 
 /// An incident that is there.

@@ -11,6 +11,7 @@ pub mod correlate;
 pub mod input;
 pub mod intake;
 pub mod join;
+pub mod limit;
 pub mod link;
 pub mod network;
 pub mod open;

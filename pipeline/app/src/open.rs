@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::join::{Group, Joining, group};
+use crate::limit::{Limits, within};
 use crate::origin::Origins;
 
 /// Events looked at in one go.
@@ -38,6 +39,8 @@ pub struct Opening<'a> {
     pub origins: &'a Origins,
     /// Which hits are one incident.
     pub joining: Joining,
+    /// How many incidents a rule may open.
+    pub limits: &'a Limits,
     /// Time.
     pub clock: &'a dyn Clock,
 }
@@ -54,7 +57,7 @@ impl std::fmt::Debug for Opening<'_> {
 /// # Errors
 /// Where the store fails; hits not yet taken stay pending.
 pub async fn open_pending(opening: Opening<'_>) -> Result<Vec<Detected>, StoreError> {
-    let Opening { incidents, clock, joining, .. } = opening;
+    let Opening { incidents, clock, joining, limits, .. } = opening;
     let mut opened = Vec::new();
     loop {
         let mut page = incidents.pending(PAGE).await?;
@@ -66,6 +69,7 @@ pub async fn open_pending(opening: Opening<'_>) -> Result<Vec<Detected>, StoreEr
             return Ok(opened);
         }
         let groups = group(incidents, joining, &page).await?;
+        let groups = within(incidents, limits, &page, groups).await?;
         // Side by side, so that their commits share the disk.
         let page = &page;
         let open = groups.into_iter().map(|(id, found)| open_one(opening, page, id, found));
@@ -98,7 +102,7 @@ async fn open_one(
         found.events.iter().filter_map(|place| page.get(*place)).map(|p| &p.event).collect();
     let Some(first) = events.first() else { return Ok(None) };
     let signals = gravest(opening, &events, &found.hits).await?;
-    let Some(detected) = detected(id, first, &found.hits, signals) else { return Ok(None) };
+    let Some(detected) = detected(id, first, found, signals) else { return Ok(None) };
     let events = events.iter().map(|event| event.id.clone()).collect();
     let incident = Incident { detected: detected.clone(), events };
     incidents.open(incident.clone(), Vec::new(), clock.now()).await?;
@@ -170,7 +174,8 @@ fn gravity(origin: &Origin) -> (bool, bool, bool) {
     (origin.listed_in.is_some(), origin.is_unexpected_country, origin.is_unused_region)
 }
 
-fn detected(id: IncidentId, event: &Event, hits: &[Hit], signals: Signals) -> Option<Detected> {
+fn detected(id: IncidentId, event: &Event, found: Group, signals: Signals) -> Option<Detected> {
+    let Group { hits, flood, .. } = found;
     let first = hits.first()?;
     // A rule on probation is recorded and moves nothing where another one fired too.
     let is_trial = hits.iter().all(|hit| hit.is_trial);
@@ -191,6 +196,7 @@ fn detected(id: IncidentId, event: &Event, hits: &[Hit], signals: Signals) -> Op
         controls,
         severity: counted().map(|hit| hit.severity).max()?,
         signals,
+        flood,
     })
 }
 

@@ -15,6 +15,7 @@ use crate::correlate::{Settled, settle};
 use crate::input::Input;
 use crate::intake::{Batch, Examiner, IntakeError, Keeper, Tally, take_in, take_in_messages};
 use crate::join::Joining;
+use crate::limit::Limits;
 use crate::open::{Opening, open_pending};
 use crate::origin::Origins;
 use crate::suppress::suppress;
@@ -57,12 +58,20 @@ pub struct Responder {
     examiner: Arc<Examiner>,
     origins: Origins,
     joining: Joining,
+    limits: Limits,
 }
 
 impl Responder {
     /// A responder over these ports.
     pub fn new(ports: Ports, examiner: Arc<Examiner>, origins: Origins, joining: Joining) -> Self {
-        Self { ports, examiner, origins, joining }
+        Self { ports, examiner, origins, joining, limits: Limits::default() }
+    }
+
+    /// With these limits of incidents.
+    #[must_use]
+    pub fn limited(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Reads the inputs and keeps their events; nothing is acted upon yet.
@@ -119,6 +128,7 @@ impl Responder {
             orchestrator: ports.orchestrator.as_ref(),
             origins: &self.origins,
             joining: self.joining,
+            limits: &self.limits,
             clock: ports.clock.as_ref(),
         })
         .await
@@ -135,8 +145,9 @@ impl Responder {
     pub async fn respond(&self, mut tally: Tally) -> Result<Run, RespondError> {
         let ports = &self.ports;
         let left = ports.orchestrator.unfinished().await?;
-        let Settled { hits, events: fired, full, unreadable } = self.settle().await?;
+        let Settled { hits, suppressed, events: fired, full, unreadable } = self.settle().await?;
         tally.hits = tally.hits.saturating_add(hits);
+        tally.suppressed = tally.suppressed.saturating_add(suppressed);
         tally.hit_events.extend(fired);
         let opened = self.open_pending().await?;
         let chains = self.chains(left, opened).await?;

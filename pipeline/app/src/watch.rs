@@ -81,6 +81,10 @@ impl Incidents for Watched {
         self.inner.rules_of_principal(principal, since, until).await
     }
 
+    async fn admit(&self, name: &str, id: IncidentId, limit: u32) -> Result<bool, StoreError> {
+        self.inner.admit(name, id, limit).await
+    }
+
     async fn append(
         &self,
         id: IncidentId,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aisaws_app::config::{self, Config};
 use aisaws_app::intake::Examiner;
 use aisaws_app::join::Joining;
+use aisaws_app::limit::Limits;
 use aisaws_app::origin::Origins;
 use aisaws_app::own::OwnRoles;
 use aisaws_app::respond::Responder;
@@ -130,8 +131,10 @@ impl Context {
             touched: aisaws_controls::touched,
         };
         let origins = Origins::load(&self.config.network)?;
+        let noise = &self.config.noise;
+        let limits = Limits::new(noise.incidents_per_rule_per_hour, noise.limits.clone());
         let joining = Joining { window_seconds: self.config.noise.window_seconds };
-        Ok(Responder::new(ports, Arc::new(examiner), origins, joining))
+        Ok(Responder::new(ports, Arc::new(examiner), origins, joining).limited(limits))
     }
 
     fn channels(&self) -> anyhow::Result<Vec<Arc<dyn Channel>>> {

@@ -92,6 +92,22 @@ pub struct Detected {
     pub severity: Severity,
     /// What raises or lowers the risk.
     pub signals: Signals,
+    /// What it collects, where it stands for the hits of a rule beyond its limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flood: Option<Flood>,
+}
+
+/// Hits of a rule in one hour of event time, beyond the incidents it may open then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flood {
+    /// The rule.
+    pub rule: RuleId,
+    /// The hour's first second.
+    pub hour: Timestamp,
+    /// Incidents that the rule may open in an hour.
+    pub limit: u32,
+    /// Hits that were collected when this was opened; later ones are added to its events.
+    pub hits: u32,
 }
 
 /// One reason of a score.

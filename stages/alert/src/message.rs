@@ -1,7 +1,7 @@
 //! The words of an alert, taken from the ledger alone, so that it never claims what was not
 //! verified.
 
-use aisaws_core::handoff::{Story, Verdict, Vote};
+use aisaws_core::handoff::{Flood, Story, Verdict, Vote};
 use aisaws_core::id::RuleId;
 use aisaws_core::ledger::{Entry, Link};
 use aisaws_core::message::Message;
@@ -36,6 +36,12 @@ pub fn compose(story: &Story, status: Status, links: &[Link]) -> Message {
 
 fn subject(story: &Story, status: Status) -> String {
     let resource = &story.detected.resource;
+    if let Some(Flood { rule, hour, limit, hits }) = &story.detected.flood {
+        return format!(
+            "rule `{rule}` opened its {limit} incidents of the hour from {hour}; {hits} hits and what \
+             follows are collected here, nothing was changed"
+        );
+    }
     match status {
         Status::Remediated => format!("{resource} was repaired; the read-back shows it"),
         Status::AlreadyClean => format!("{resource} was already clean; nothing was changed"),

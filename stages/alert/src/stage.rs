@@ -87,7 +87,9 @@ impl Stage for Alert {
         let status = conclusion(links.iter().map(|link| &link.entry));
         // An attempt that died between telling and closing told everyone already.
         let is_told = links.iter().any(|link| link.key == "alerted");
-        if !is_told && (status != Status::Logged || self.logged.tells(&story)) {
+        // That a rule floods is news, though nothing can be done about it.
+        let is_news = status != Status::Logged || story.detected.flood.is_some();
+        if !is_told && (is_news || self.logged.tells(&story)) {
             let message = compose(&story, status, &links);
             let mut channels = Vec::new();
             for channel in &self.channels {

@@ -1,6 +1,6 @@
 //! Facts that lower autonomy whatever the risk. No guardrail can raise it.
 
-use aisaws_core::handoff::{Detected, Limit};
+use aisaws_core::handoff::{Detected, Flood, Limit};
 use aisaws_core::risk::Decision;
 
 use crate::policy::Policy;
@@ -30,6 +30,12 @@ pub fn restrictions(policy: &Policy, detected: &Detected, recent_writes: u32) ->
     }
     if signals.is_sample {
         restrict(Decision::LogOnly, "the finding is a sample".to_owned());
+    }
+    if let Some(Flood { rule, limit, hits, .. }) = &detected.flood {
+        let reason = format!(
+            "rule `{rule}` opened its {limit} incidents of that hour; here are {hits} further hits"
+        );
+        restrict(Decision::LogOnly, reason);
     }
     if detected.controls.is_empty() {
         restrict(Decision::LogOnly, "no control answers these rules".to_owned());
@@ -132,6 +138,7 @@ mod tests {
                 is_sample: false,
                 origin: Box::default(),
             },
+            flood: None,
         }
     }
 
@@ -163,7 +170,10 @@ mod tests {
         trial.signals.is_trial = true;
         let mut sample = detected(&[ADMIN]);
         sample.signals.is_sample = true;
-        for case in [refused, trial, sample, detected(&[]), detected(&["no.such-control"])] {
+        let mut flood = detected(&[ADMIN]);
+        let hour = jiff::Timestamp::UNIX_EPOCH;
+        flood.flood = Some(Flood { rule: "r".into(), hour, limit: 3, hits: 7 });
+        for case in [refused, trial, sample, flood, detected(&[]), detected(&["no.such-control"])] {
             assert_eq!(lowest(&case, 0), Decision::LogOnly, "{case:?}");
         }
     }

@@ -8,6 +8,7 @@ use aisaws_alert::Alert;
 use aisaws_app::config::{self, Config, ConfigError};
 use aisaws_app::intake::Examiner;
 use aisaws_app::join::Joining;
+use aisaws_app::limit::Limits;
 use aisaws_app::link::LinkKey;
 use aisaws_app::origin::{OriginError, Origins};
 use aisaws_app::own::OwnRoles;
@@ -154,8 +155,11 @@ impl Wired {
             touched: aisaws_controls::touched,
         };
         let origins = Origins::load(&config.network)?;
+        let noise = &config.noise;
+        let limits = Limits::new(noise.incidents_per_rule_per_hour, noise.limits.clone());
         let joining = Joining { window_seconds: config.noise.window_seconds };
-        Ok(Responder::new(self.ports.clone(), Arc::new(examiner), origins, joining))
+        let responder = Responder::new(self.ports.clone(), Arc::new(examiner), origins, joining);
+        Ok(responder.limited(limits))
     }
 
     /// The key of approval links: made once, kept in the store.

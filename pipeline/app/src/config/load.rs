@@ -35,6 +35,9 @@ pub enum ConfigError {
     },
 }
 
+/// The largest limit of incidents.
+const MOST_INCIDENTS: u32 = 10_000;
+
 /// Reads a configuration text; `origin` names it in errors.
 ///
 /// # Errors
@@ -43,6 +46,10 @@ pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
     let config: Config = toml::from_str(text)
         .map_err(|e| ConfigError::Parse { origin: origin.to_owned(), reason: e.to_string() })?;
     check_webhook(&config.alert.webhook)
+        .map_err(|reason| ConfigError::Parse { origin: origin.to_owned(), reason })?;
+    let noise = &config.noise;
+    let most = noise.limits.values().copied().max().unwrap_or(0);
+    check_limit(most.max(noise.incidents_per_rule_per_hour))
         .map_err(|reason| ConfigError::Parse { origin: origin.to_owned(), reason })?;
     for (number, suppression) in (1..).zip(&config.suppress) {
         suppression.check().map_err(|reason| ConfigError::Parse {
@@ -135,6 +142,13 @@ pub fn load(
             reason: "write a number of seconds".to_owned(),
         })?;
     }
+    if let Some(value) = variable("AISAWS_NOISE_INCIDENTS_PER_RULE_PER_HOUR") {
+        let limit = value.parse().map_err(|_| "write a number".to_owned());
+        config.noise.incidents_per_rule_per_hour =
+            limit.and_then(|limit| check_limit(limit).map(|()| limit)).map_err(|reason| {
+                ConfigError::Variable { name: "AISAWS_NOISE_INCIDENTS_PER_RULE_PER_HOUR", reason }
+            })?;
+    }
     for (name, setting) in [
         ("AISAWS_ALERT_LOGGED", &mut config.alert.logged),
         ("AISAWS_ALERT_TERMINAL", &mut config.alert.terminal),
@@ -145,6 +159,14 @@ pub fn load(
         }
     }
     Ok(config)
+}
+
+/// A place is kept for each incident up to the limit, all of an hour together.
+fn check_limit(limit: u32) -> Result<(), String> {
+    if limit <= MOST_INCIDENTS {
+        return Ok(());
+    }
+    Err(format!("{limit} incidents an hour are more than {MOST_INCIDENTS}; 0 sets no limit"))
 }
 
 fn check_webhook(address: &str) -> Result<(), String> {
@@ -201,6 +223,16 @@ mod tests {
             assert!(message.contains("AISAWS_ALERT_SEVERITY"), "{message}");
         }
         assert!(parse("[alert]\nseverity = \"grave\"\n", "f").is_err());
+    }
+
+    #[test]
+    fn limits_of_incidents_are_bounded() {
+        assert!(parse("[noise.limits]\n\"a.b\" = 10000\n", "f").is_ok());
+        assert!(parse("[noise.limits]\n\"a.b\" = 10001\n", "f").is_err());
+        let name = "AISAWS_NOISE_INCIDENTS_PER_RULE_PER_HOUR";
+        let with = |value: &str| load(None, |n| (n == name).then(|| value.to_owned()));
+        assert_eq!(with("7").unwrap().noise.incidents_per_rule_per_hour, 7);
+        assert!(with("10001").is_err() && with("many").is_err());
     }
 
     #[test]

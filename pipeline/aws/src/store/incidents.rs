@@ -17,7 +17,7 @@ use super::handle::{Store, Trouble, doing};
 use super::intake::{self, ID, NEWEST};
 use super::item::{Attributes, Item, Row, key_attributes};
 use super::layout::{self, BY_TIME, Key};
-use super::{events, ledger};
+use super::{admitted, events, ledger};
 use crate::fault::failed;
 
 /// Partitions that are read at a time.
@@ -80,6 +80,10 @@ impl Incidents for Store {
             Ok(rules.into_iter().collect())
         };
         found.await.map_err(doing("list the rules of a principal"))
+    }
+
+    async fn admit(&self, name: &str, id: IncidentId, limit: u32) -> Result<bool, StoreError> {
+        admitted::admit(self, name, id, limit).await.map_err(doing("count an incident"))
     }
 
     async fn append(

@@ -282,7 +282,7 @@ pub(super) async fn derive(store: &Store, hits: Vec<Hit>) -> Result<Derived, Tro
     for hit in hits {
         by_event.entry(hit.event.clone()).or_default().push(hit);
     }
-    let kept: Vec<(EventId, Option<u64>)> = futures::stream::iter(by_event)
+    let kept: Vec<(EventId, Option<New>)> = futures::stream::iter(by_event)
         .map(|(event, hits)| async move {
             let new = derive_one(store, &event, &hits).await?;
             Ok::<_, Trouble>((event, new))
@@ -294,9 +294,11 @@ pub(super) async fn derive(store: &Store, hits: Vec<Hit>) -> Result<Derived, Tro
     for (event, new) in kept {
         match new {
             None => _ = derived.missing.insert(event),
-            Some(0) => {}
+            Some(New { hits: 0, .. }) => {}
             Some(new) => {
-                derived.hits = derived.hits.saturating_add(new);
+                let New { hits, suppressed } = new;
+                derived.hits = derived.hits.saturating_add(hits);
+                derived.suppressed = derived.suppressed.saturating_add(suppressed);
                 derived.events.insert(event);
             }
         }
@@ -304,14 +306,21 @@ pub(super) async fn derive(store: &Store, hits: Vec<Hit>) -> Result<Derived, Tro
     Ok(derived)
 }
 
+/// How many hits are new, and of these suppressed.
+#[derive(Default)]
+struct New {
+    hits: u64,
+    suppressed: u64,
+}
+
 /// Keeps hits at one event, each with its pending mark; says how many are new, where the event
 /// is there.
-async fn derive_one(store: &Store, event: &EventId, hits: &[Hit]) -> Result<Option<u64>, Trouble> {
+async fn derive_one(store: &Store, event: &EventId, hits: &[Hit]) -> Result<Option<New>, Trouble> {
     let key = Place::first(event, jiff::Timestamp::UNIX_EPOCH).key();
     let Some(content) = store.get(&key).await? else { return Ok(None) };
     let row = Row(&content);
     let place = Place::first(event, row.parsed(TIME, str::parse)?);
-    let mut new = 0_u64;
+    let mut new = New::default();
     for hit in hits {
         let mut items = hit_items(store, &place, row.get(PRINCIPAL), hit).await?.into_iter();
         let mut writes = Vec::new();
@@ -326,7 +335,11 @@ async fn derive_one(store: &Store, event: &EventId, hits: &[Hit]) -> Result<Opti
         }
         // Refused: the hit was there before, and stays as it is.
         match store.transact(writes).await? {
-            Transacted::Done => new = new.saturating_add(1),
+            Transacted::Done => {
+                new.hits = new.hits.saturating_add(1);
+                let suppressed = u64::from(hit.suppressed_by.is_some());
+                new.suppressed = new.suppressed.saturating_add(suppressed);
+            }
             Transacted::Refused => {}
         }
     }

@@ -19,6 +19,7 @@
 //! | dead letter | `letter FINGERPRINT` | `letter` | `letters` | `ARRIVAL PLACE` |
 //! | incident, with the head of its ledger | `incident INCIDENT` | `record` | `incidents` | `TIME INCIDENT` |
 //! | its event | `incident INCIDENT` | `event ID` | | |
+//! | incidents of a rule and hour | `admitted NAME` | `admitted` | | |
 //! | link of its ledger | `incident INCIDENT` | `link SEQ` | | |
 //! | key of a link | `incident INCIDENT` | `key KEY` | | |
 //! | its newest question | `incident INCIDENT` | `question` | `questions` while open | `ASKED INCIDENT` |
@@ -243,6 +244,10 @@ pub(super) fn touched(resource_key: &str) -> String {
 
 pub(super) fn actor(principal: &str) -> String {
     format!("actor {}", part(principal))
+}
+
+pub(super) fn admitted(name: &str) -> Key {
+    Key::new(format!("admitted {}", part(name)), "admitted")
 }
 
 pub(super) fn rule(rule: &RuleId) -> String {

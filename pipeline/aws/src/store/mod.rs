@@ -4,6 +4,7 @@
 //! work on one table: whatever is decided (is this event new, what is the head of this chain, has
 //! somebody voted) is read consistently and written under a condition.
 
+mod admitted;
 mod approvals;
 mod call;
 mod events;

@@ -72,6 +72,7 @@ pub(crate) fn incident(name: &str, events: BTreeSet<EventId>) -> Incident {
             origin: Box::default(),
             is_trial: false,
         },
+        flood: None,
     };
     Incident { detected, events }
 }

@@ -130,6 +130,7 @@ impl Scene {
                 is_sample: false,
                 origin: Box::default(),
             },
+            flood: None,
         }
     }
 

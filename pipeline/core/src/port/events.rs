@@ -51,6 +51,8 @@ pub enum Stored {
 pub struct Derived {
     /// Hits that are new.
     pub hits: u64,
+    /// Of these, suppressed.
+    pub suppressed: u64,
     /// Events that have a new hit.
     pub events: BTreeSet<EventId>,
     /// Events that are not stored; their hits are not kept.

@@ -77,6 +77,9 @@ pub trait Incidents: Send + Sync {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<RuleId>, StoreError>;
+    /// Whether the incident is one of at most `limit` under that name: it becomes one where there
+    /// is room. One that is among them is told so ever after, whatever the limit.
+    async fn admit(&self, name: &str, id: IncidentId, limit: u32) -> Result<bool, StoreError>;
     /// Appends to the incident's ledger unless an entry with that key is there.
     async fn append(
         &self,

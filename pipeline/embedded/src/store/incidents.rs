@@ -93,6 +93,20 @@ impl Incidents for Store {
         .await
     }
 
+    async fn admit(&self, name: &str, id: IncidentId, limit: u32) -> Result<bool, StoreError> {
+        let (name, id) = (name.to_owned(), id.to_string());
+        self.write("count an incident", move |tx| {
+            tx.prepare_cached(
+                "insert into admitted (name, incident) select ?1, ?2 \
+                 where (select count(*) from admitted where name = ?1) < ?3 on conflict do nothing",
+            )?
+            .execute(params![name, id, limit])?;
+            tx.prepare_cached("select 1 from admitted where name = ?1 and incident = ?2")?
+                .exists(params![name, id])
+        })
+        .await
+    }
+
     async fn append(
         &self,
         id: IncidentId,

@@ -198,6 +198,7 @@ pub(super) fn derive(tx: &Transaction<'_>, hits: &[Hit]) -> Result<Derived, rusq
         ])? == 1;
         if is_new {
             derived.hits += 1;
+            derived.suppressed += u64::from(hit.suppressed_by.is_some());
             derived.events.insert(hit.event.clone());
         }
         if is_new && hit.opens_incident() {

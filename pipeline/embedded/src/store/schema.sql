@@ -84,6 +84,13 @@ create table if not exists incident_event (
 ) strict, without rowid;
 create index if not exists incident_event_by_incident on incident_event (incident, event);
 
+-- Incidents that took one of a limited number of places.
+create table if not exists admitted (
+    name     text not null,               -- rule and hour
+    incident text not null,
+    primary key (name, incident)
+) strict, without rowid;
+
 -- The ledger: append-only, hash-chained for each incident.
 create table if not exists ledger (
     incident text    not null,

@@ -76,6 +76,7 @@ pub(crate) fn incident(name: &str) -> Incident {
             controls: Vec::new(),
             severity: Severity::High,
             signals,
+            flood: None,
         },
         events: BTreeSet::from([name.into()]),
     }

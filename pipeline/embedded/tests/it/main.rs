@@ -5,6 +5,8 @@ mod conformance;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod opening;
+#[cfg(test)]
 mod stages;
 #[cfg(test)]
 mod tampering;

@@ -285,7 +285,7 @@ pub async fn hits_of_correlations_are_kept_with_stored_events(
     let bucket = scene.bucket("b");
     let hits = vec![hit(&here, "correlation", &bucket), hit(&absent, "correlation", &bucket)];
     let missing = [absent.id.clone()].into();
-    let expected = Derived { hits: 1, events: [here.id.clone()].into(), missing };
+    let expected = Derived { hits: 1, suppressed: 0, events: [here.id.clone()].into(), missing };
     equal("first", &one.derive(hits.clone()).await?, &expected)?;
     let expected = Derived { missing: expected.missing, ..Derived::default() };
     equal("again", &other.derive(hits).await?, &expected)?;

@@ -1,8 +1,10 @@
 //! Claims about port [`Incidents`], with the events that open them.
 
+mod admitting;
 mod chain;
 mod opening;
 
+pub use admitting::*;
 pub use chain::*;
 pub use opening::*;
 
@@ -51,6 +53,8 @@ pub async fn run_all(one: Handle<'_>, other: Handle<'_>) -> Report {
         rules_of_a_principal_keep_to_the_window(one);
         rules_of_a_principal_weigh_something(one);
         what_opens_nothing_is_not_pending(one);
+        at_most_so_many_are_admitted_and_stay_so(one, other);
+        of_many_at_once_no_more_are_admitted(one, other);
         entries_read_back_exactly(one);
         the_chain_verifies(one);
         a_repeated_key_keeps_the_first_entry(one);
