@@ -108,7 +108,7 @@ impl Run {
             }
             (Purpose::Work, Ok(output)) if waits => self.submitted(&mut frame, task, &output),
             (Purpose::Work, Ok(output)) => {
-                self.succeeded(id, &mut frame, state, &task, Self::result_payload(output))
+                self.succeeded(id, &mut frame, state, &task, Arc::new(output))
             }
             (Purpose::Work, Err(failure)) => self.failed(id, &mut frame, state, &task, failure),
         };
@@ -152,9 +152,7 @@ impl Run {
         self.budget = self.budget.max(1_000);
         self.settled.push(task.key.clone());
         let flow = match result {
-            Ok(output) => {
-                self.succeeded(id, &mut frame, state, &task, Self::result_payload(output))
-            }
+            Ok(output) => self.succeeded(id, &mut frame, state, &task, Arc::new(output)),
             Err(failure) => self.failed(id, &mut frame, state, &task, failure),
         };
         self.settle(id, frame, flow);
@@ -186,9 +184,7 @@ impl Run {
         self.settled.push(task.key.clone());
         let task = self.answered_early(&mut frame, task);
         let flow = match result {
-            Ok(output) => {
-                self.succeeded(id, &mut frame, state, &task, Self::result_payload(output))
-            }
+            Ok(output) => self.succeeded(id, &mut frame, state, &task, Arc::new(output)),
             Err(failure) => {
                 let mut task = task;
                 task.is_submitted = true;
@@ -290,7 +286,7 @@ impl Run {
         let mut failure = mocked.as_ref().err().cloned();
         let flow = match (std::mem::take(&mut frame.phase), mocked) {
             (Phase::Task(task), Ok(output)) if task.purpose == Purpose::Work => {
-                self.succeeded(ROOT, &mut frame, state, &task, Self::result_payload(output))
+                self.succeeded(ROOT, &mut frame, state, &task, Arc::new(output))
             }
             (Phase::Task(task), Err(failure)) if task.purpose == Purpose::Work => {
                 self.failed(ROOT, &mut frame, state, &task, failure)
@@ -301,7 +297,7 @@ impl Run {
                 self.map_run_failed(ROOT, &mut frame, state, exceeded)
             }
             (Phase::Map(_) | Phase::Task(_) | Phase::Parallel { .. }, Ok(output)) => {
-                self.complete(ROOT, &mut frame, state, Self::result_payload(output))
+                self.complete(ROOT, &mut frame, state, Arc::new(output))
             }
             (Phase::Map(_) | Phase::Task(_) | Phase::Parallel { .. }, Err(failure)) => {
                 self.fail(ROOT, &mut frame, state, failure)

@@ -210,11 +210,6 @@ impl Run {
         frame.phase = Phase::Enter;
         self.fail(id, frame, state, failure)
     }
-
-    /// What `frame` waits for, where it is a task.
-    pub(super) fn result_payload(output: Value) -> Payload {
-        Arc::new(output)
-    }
 }
 
 /// The execution's name in a token.
