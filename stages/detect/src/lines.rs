@@ -174,7 +174,7 @@ impl Lines {
             }
         }
         let extra = self.extra(&head);
-        let fired = rules.places_sifted(sifted, &head, &extra)?;
+        let fired = rules.places_sifted(sifted, &head, &extra);
         if fired.is_empty() {
             return Ok(0);
         }

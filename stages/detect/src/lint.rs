@@ -91,16 +91,17 @@ pub fn across<'f>(
         let mut remarks = Remarks { text, found: Vec::new() };
         for document in parse(name, text).into_iter().flatten() {
             let Document::Rule(rule) = document else { continue };
-            let key = rule.meta.key().to_owned();
-            if let Some(first) = first.get(&key) {
-                let place = remarks.line_of(&rule.place, &key);
-                remarks.fail(
-                    place,
-                    &format!("rule id `{key}` is already used in {first}"),
-                    "give one of them an id of its own",
-                );
-            } else {
-                first.insert(key, rule.place.clone());
+            if let Some(key) = rule.meta.id.clone() {
+                if let Some(first) = first.get(&key) {
+                    let place = remarks.line_of(&rule.place, &key);
+                    remarks.fail(
+                        place,
+                        &format!("rule id `{key}` is already used in {first}"),
+                        "give one of them an id of its own",
+                    );
+                } else {
+                    first.insert(key, rule.place.clone());
+                }
             }
             let response = Response::of(&rule).ok().flatten();
             let controls = response.as_ref().map(Response::controls).unwrap_or_default();
@@ -219,6 +220,13 @@ fn lint_rule(rule: &Rule, remarks: &mut Remarks<'_>) {
         "write `logsource: { product: aws, service: cloudtrail }` if it is about CloudTrail",
     );
     lint_tags(rule, remarks);
+    for (name, (place, expected)) in &meta.odd {
+        remarks.warn(
+            place.clone(),
+            &format!("attribute `{name}` should be {expected}"),
+            "write it as the Sigma specification has it; a text with `: ` in it needs quotes",
+        );
+    }
     for name in rule.unused_selections() {
         let place = remarks.line_of(&rule.place, &format!("{name}:"));
         remarks.warn(

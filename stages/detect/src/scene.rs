@@ -112,7 +112,7 @@ impl<'e> Scene<'e> {
             return Ok(texts);
         }
         let names: BTreeSet<&str> = path.top_level_names().collect();
-        let record = head.part(&names)?;
+        let record = head.part(&names);
         let mut texts = Vec::new();
         path.any(&record, &mut |value| {
             texts.extend(value.as_str().map(|text| Cow::Owned(text.to_owned())));

@@ -4,6 +4,8 @@
 //! that follows, until a `reset`; a `repeat` is the document before it with changes. Where two
 //! say something of the same attribute, the later document wins; maps are merged, lists are not.
 
+use std::collections::BTreeMap;
+
 use yaml_serde::{Mapping, Value};
 
 use super::error::{Problem, RuleError};
@@ -14,6 +16,8 @@ use super::source::Source;
 pub(super) struct Collection {
     global: Mapping,
     previous: Option<Mapping>,
+    /// How many documents have each id.
+    ids: BTreeMap<String, usize>,
 }
 
 impl Collection {
@@ -23,9 +27,10 @@ impl Collection {
         source: &Source<'_>,
         mut document: Mapping,
     ) -> Result<Option<Mapping>, RuleError> {
+        let has_id = document.contains_key("id");
         let Some(action) = document.remove("action") else {
             self.previous = Some(document.clone());
-            return Ok(Some(self.with_global(document)));
+            return Ok(Some(self.with_global(document, has_id)));
         };
         match action.as_str() {
             Some("global") => {
@@ -39,7 +44,7 @@ impl Collection {
                     return Ok(None);
                 }
                 self.previous = Some(document.clone());
-                Ok(Some(document))
+                Ok(Some(self.with_global(document, has_id)))
             }
             Some("repeat") => {
                 let Some(mut repeated) = self.previous.clone() else {
@@ -47,7 +52,7 @@ impl Collection {
                 };
                 merge(&mut repeated, document);
                 self.previous = Some(repeated.clone());
-                Ok(Some(self.with_global(repeated)))
+                Ok(Some(self.with_global(repeated, has_id)))
             }
             Some("correlation") => Err(source.error(&["action"], Problem::OldCorrelation)),
             _ => {
@@ -59,9 +64,17 @@ impl Collection {
         }
     }
 
-    fn with_global(&self, document: Mapping) -> Mapping {
+    /// A document that takes over an id which another one has is numbered.
+    fn with_global(&mut self, document: Mapping, has_id: bool) -> Mapping {
         let mut whole = self.global.clone();
         merge(&mut whole, document);
+        if let Some(Value::String(id)) = whole.get_mut("id") {
+            let count = self.ids.entry(id.clone()).or_default();
+            *count += 1;
+            if !has_id && *count > 1 {
+                *id = format!("{id}.{count}");
+            }
+        }
         whole
     }
 }

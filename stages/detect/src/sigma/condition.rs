@@ -153,9 +153,8 @@ impl<'a> Parser<'a> {
             _ => return Err(ConditionError::UnknownQuantifier(quantifier.to_owned())),
         };
         let them = of.eq_ignore_ascii_case("them");
-        let fits = |name: &str| {
-            if them { !name.starts_with('_') } else { fits_pattern(name, of) }
-        };
+        // What begins with `_` is named in full or not at all, as in pySigma.
+        let fits = |name: &str| !name.starts_with('_') && (them || fits_pattern(name, of));
         let members: Vec<Condition> = self
             .names
             .iter()
@@ -218,7 +217,9 @@ mod tests {
             ("not sel_a and sel_b", All(vec![not(Is(0)), Is(1)])),
             ("1 of sel_*", Any(vec![Is(0), Is(1)])),
             ("all of them", All(vec![Is(0), Is(1), Is(2)])),
-            ("any of *hid*en", Is(3)),
+            ("any of f*lt*r", Is(2)),
+            ("1 of *", Any(vec![Is(0), Is(1), Is(2)])),
+            ("_hidden and all of *l*", All(vec![Is(3), All(vec![Is(0), Is(1), Is(2)])])),
             ("not 1 of s*_b and(filter)", All(vec![not(Is(1)), Is(2)])),
             ("sel_a AND NOT filter", All(vec![Is(0), not(Is(2))])),
         ];
@@ -234,6 +235,7 @@ mod tests {
             ("sel_a | count() > 5", E::Aggregation),
             ("sel_c", E::UnknownIdentifier("sel_c".into())),
             ("1 of x*", E::NothingFits("x*".into())),
+            ("any of *hid*en", E::NothingFits("*hid*en".into())),
             ("2 of them", E::UnknownQuantifier("2".into())),
             ("sel_a sel_b", E::Unexpected("sel_b".into())),
             ("sel_a and", E::EndsEarly),

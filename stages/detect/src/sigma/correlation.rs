@@ -156,7 +156,13 @@ struct Section<'a> {
 }
 
 impl Correlation {
-    pub(super) fn parse(source: &Source<'_>, meta: Meta, map: &Mapping) -> Result<Self, RuleError> {
+    /// `root` is the whole document, `map` its section `correlation`.
+    pub(super) fn parse(
+        source: &Source<'_>,
+        meta: Meta,
+        root: &Mapping,
+        map: &Mapping,
+    ) -> Result<Self, RuleError> {
         let section = Section { source, map };
         section.refuse_unknown()?;
         let kind = section.kind()?;
@@ -179,11 +185,7 @@ impl Correlation {
                     .wrong("timespan", "a positive number and `s`, `m`, `h`, `d`, `w`, `M` or `y`")
             })?;
         let Condition { bounds, fields, percentile } = section.condition(kind, rules.len())?;
-        let generate = match map.get("generate") {
-            None | Some(Value::Null) => false,
-            Some(Value::Bool(word)) => *word,
-            Some(_) => return Err(section.wrong("generate", "`true` or `false`")),
-        };
+        let generate = section.generate(root)?;
         Ok(Self {
             meta,
             place: source.place(&["correlation"]),
@@ -234,6 +236,26 @@ impl Section<'_> {
                  `value_avg`, `value_percentile` or `value_median`",
             )
         })
+    }
+
+    /// The schema has `generate` at the document's root, the text of the specification in the
+    /// section; where both say something, the section does.
+    fn generate(&self, root: &Mapping) -> Result<bool, RuleError> {
+        let (inner, outer) = (self.map.get("generate"), root.get("generate"));
+        let is_said = |value: &&Value| !value.is_null();
+        match inner.filter(is_said).or_else(|| outer.filter(is_said)) {
+            None => Ok(false),
+            Some(Value::Bool(word)) => Ok(*word),
+            Some(_) => {
+                let (path, attribute): (&[&str], _) = match inner.filter(is_said) {
+                    Some(_) => (&["correlation", "generate"], "correlation.generate"),
+                    None => (&["generate"], "generate"),
+                };
+                let expected = "`true` or `false`";
+                let problem = Problem::WrongType { attribute: attribute.to_owned(), expected };
+                Err(self.source.error(path, problem))
+            }
+        }
     }
 
     fn texts(&self, key: &'static str) -> Result<Vec<String>, RuleError> {
@@ -442,5 +464,22 @@ mod tests {
         assert_eq!(read.aliases["who"]["b"], "caller");
         assert_eq!(read.rules[1].place.line, Some(6));
         assert!(read.generate);
+    }
+
+    /// At the root it stands in the specification's JSON schema, in the section in its text.
+    #[test]
+    fn generate_is_read_at_the_root_and_in_the_section() {
+        let whole = "  type: event_count\n  rules: [a]\n  timespan: 5m\n  condition: { gte: 1 }\n";
+        for (more, expected) in [
+            ("", false),
+            ("  generate: true\n", true),
+            ("generate: true\n", true),
+            ("generate: false\n", false),
+            ("generate: ~\n", false),
+        ] {
+            assert_eq!(read(&format!("{whole}{more}")).unwrap().generate, expected, "{more}");
+        }
+        let error = read(&format!("{whole}generate: yes please\n")).unwrap_err();
+        assert_eq!(error.to_string(), "f.yml:7: attribute `generate` must be `true` or `false`");
     }
 }

@@ -173,7 +173,7 @@ impl Correlations {
     /// Where an event counts at which these rules or correlations fired.
     ///
     /// # Errors
-    /// Where a part of the event that is grouped by or counted cannot be read.
+    /// Where the event is no JSON object.
     pub fn matches<'k>(
         &self,
         fired: impl Iterator<Item = &'k str>,
@@ -185,7 +185,7 @@ impl Correlations {
         }
         let paths = feeds.iter().flat_map(|feed| feed.groups.iter().chain(&feed.fields));
         let names: BTreeSet<&str> = paths.flat_map(Path::top_level_names).collect();
-        let record = Head::read(&event.raw)?.part(&names)?;
+        let record = Head::read(&event.raw)?.part(&names);
         let mut matches = Vec::new();
         for feed in feeds {
             let Some(resolved) = self.list.get(feed.to) else { continue };

@@ -40,8 +40,9 @@ impl Level {
         }
     }
 
+    /// Whatever the case: authors write `High` too.
     fn parse(text: &str) -> Option<Self> {
-        match text {
+        match text.to_ascii_lowercase().as_str() {
             "informational" => Some(Self::Informational),
             "low" => Some(Self::Low),
             "medium" => Some(Self::Medium),
@@ -140,12 +141,21 @@ pub struct Meta {
     pub logsource: Logsource,
     /// Attributes that the specification does not define.
     pub custom: BTreeMap<String, Custom>,
+    /// Attributes that decide nothing and are not what they should be: where, and what that is.
+    pub odd: BTreeMap<String, (Place, &'static str)>,
+    /// Its key, where another document without an id has the same name or title.
+    pub(super) own_key: Option<String>,
 }
 
 impl Meta {
-    /// What the document is called in output: its id, else its name, else its title.
+    /// What the document is called in output: its id, else its name, else its title; of several
+    /// without an id and of one name or title, with their places.
     pub fn key(&self) -> &str {
-        self.id.as_deref().or(self.name.as_deref()).unwrap_or(&self.title)
+        self.id
+            .as_deref()
+            .or(self.own_key.as_deref())
+            .or(self.name.as_deref())
+            .unwrap_or(&self.title)
     }
 
     /// Whether another document means this one by that word: its id, its name, or its title.
@@ -205,7 +215,7 @@ pub enum Document {
     Filter(Filter),
 }
 
-const DEFINED: [&str; 21] = [
+const DEFINED: [&str; 22] = [
     "title",
     "id",
     "name",
@@ -223,6 +233,7 @@ const DEFINED: [&str; 21] = [
     "logsource",
     "detection",
     "correlation",
+    "generate",
     "filter",
     "fields",
     "scope",
@@ -262,7 +273,7 @@ fn parse_document(source: &Source<'_>, map: &Mapping) -> Result<Document, RuleEr
         None => Ok(None),
     };
     if let Some(correlation) = section("correlation")? {
-        return Correlation::parse(source, meta, correlation).map(Document::Correlation);
+        return Correlation::parse(source, meta, map, correlation).map(Document::Correlation);
     }
     if section("logsource")?.is_none() {
         return Err(source.error(&[], Problem::Missing("logsource")));
@@ -288,15 +299,35 @@ fn parse_meta(source: &Source<'_>, map: &Mapping) -> Result<Meta, RuleError> {
         Some(Value::Null) | None => Ok(None),
         Some(_) => Err(wrong(name, "a text")),
     };
-    let list = |name: &str| match map.get(name) {
-        Some(Value::Sequence(list)) => list
-            .iter()
-            .map(|v| v.as_str().map(str::to_owned).ok_or_else(|| wrong(name, "a list of texts")))
-            .collect(),
-        Some(Value::String(one)) => Ok(vec![one.clone()]),
-        Some(Value::Null) | None => Ok(Vec::new()),
-        Some(_) => Err(wrong(name, "a list of texts")),
+    let mut odd = BTreeMap::new();
+    // What decides nothing refuses no rule.
+    let mut remark = |name: &str, expected| {
+        odd.insert(name.to_owned(), (source.place(&[name]), expected));
     };
+    let mut free_text = |name: &str| match map.get(name)? {
+        Value::Null => None,
+        value => plain_text(value).or_else(|| {
+            remark(name, "a text");
+            let items: Vec<String> = value.as_sequence()?.iter().filter_map(any_text).collect();
+            (!items.is_empty()).then(|| items.join(", "))
+        }),
+    };
+    let (status, description) = (free_text("status"), free_text("description"));
+    let (author, license) = (free_text("author"), free_text("license"));
+    let (date, modified) = (free_text("date"), free_text("modified"));
+    let mut list = |name: &str| -> Vec<String> {
+        let items = match map.get(name) {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::Sequence(list)) => list.as_slice(),
+            Some(single) => std::slice::from_ref(single),
+        };
+        if items.iter().any(|item| !item.is_string()) {
+            remark(name, "a list of texts");
+        }
+        items.iter().filter_map(any_text).collect()
+    };
+    let (references, tags) = (list("references"), list("tags"));
+    let falsepositives = list("falsepositives");
     let level = match text("level")? {
         Some(word) => Some(Level::parse(&word).ok_or_else(|| {
             wrong("level", "`informational`, `low`, `medium`, `high` or `critical`")
@@ -316,15 +347,15 @@ fn parse_meta(source: &Source<'_>, map: &Mapping) -> Result<Meta, RuleError> {
         title: text("title")?.ok_or_else(|| source.error(&[], Problem::Missing("title")))?,
         id: text("id")?,
         name: text("name")?,
-        status: text("status")?,
-        description: text("description")?,
-        author: text("author")?,
-        license: text("license")?,
-        date: text("date")?,
-        modified: text("modified")?,
-        references: list("references")?,
-        tags: list("tags")?,
-        falsepositives: list("falsepositives")?,
+        status,
+        description,
+        author,
+        license,
+        date,
+        modified,
+        references,
+        tags,
+        falsepositives,
         level,
         logsource: Logsource {
             category: of_logsource("category"),
@@ -332,5 +363,57 @@ fn parse_meta(source: &Source<'_>, map: &Mapping) -> Result<Meta, RuleError> {
             service: of_logsource("service"),
         },
         custom,
+        odd,
+        own_key: None,
     })
+}
+
+fn plain_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(word) => Some(word.to_string()),
+        _ => None,
+    }
+}
+
+/// As [`plain_text`]; of a list or map, as when a text with `: ` lacks its quotes, its YAML.
+fn any_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        _ => {
+            plain_text(value).or_else(|| Some(yaml_serde::to_string(value).ok()?.trim().to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The specification makes all of these optional; none of them says what a rule matches.
+    #[test]
+    fn what_decides_nothing_refuses_no_rule() {
+        let text = "title: A\nlevel: High\nauthor: [x, y]\ntags: [attack.t1562, 7, ~]\n\
+                    falsepositives: [~]\nreferences:\n  - see: https://x.example\nstatus: { a: 1 }\n\
+                    logsource: { product: aws }\ndetection: { s: { a: 1 }, condition: s }\n";
+        let Ok(Document::Rule(rule)) = parse("f.yml", text).remove(0) else { panic!() };
+        let meta = rule.meta;
+        assert_eq!(meta.level, Some(Level::High));
+        assert_eq!(meta.author.as_deref(), Some("x, y"));
+        assert_eq!(meta.tags, ["attack.t1562", "7"]);
+        assert_eq!(meta.references, ["see: https://x.example"]);
+        assert_eq!((meta.status, meta.falsepositives), (None, Vec::new()));
+        let odd: Vec<_> = meta.odd.iter().map(|(name, (place, _))| (&**name, place.line)).collect();
+        assert_eq!(
+            odd,
+            [
+                ("author", Some(3)),
+                ("falsepositives", Some(5)),
+                ("references", Some(6)),
+                ("status", Some(8)),
+                ("tags", Some(4)),
+            ]
+        );
+    }
 }

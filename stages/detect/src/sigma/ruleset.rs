@@ -236,16 +236,13 @@ impl RuleSet {
     /// The rules that match the event, by key.
     ///
     /// # Errors
-    /// Where the event is no JSON object, or a part that a rule looks at cannot be read.
+    /// Where the event is no JSON object.
     pub fn matching(&self, raw: &str, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
-        self.matching_head(&Head::read(raw)?, extra)
+        Ok(self.matching_head(&Head::read(raw)?, extra))
     }
 
     /// As [`Self::matching`], of an event whose top level was read already.
-    ///
-    /// # Errors
-    /// Where a part that a rule looks at cannot be read.
-    pub fn matching_head(&self, head: &Head<'_>, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
+    pub fn matching_head(&self, head: &Head<'_>, extra: &Extra) -> Vec<&Rule> {
         self.confirm(head, &self.candidates(head, extra), extra)
     }
 
@@ -292,7 +289,7 @@ impl RuleSet {
         if candidates.is_empty() {
             return Ok(Vec::new());
         }
-        self.confirm(&Head::read(raw)?, &candidates, extra)
+        Ok(self.confirm(&Head::read(raw)?, &candidates, extra))
     }
 
     /// What can be told of a text without parsing it: the rules that may match the event it
@@ -339,29 +336,13 @@ impl RuleSet {
     }
 
     /// As [`Self::matching_head`], of an event that is or stands in the text that was sifted.
-    ///
-    /// # Errors
-    /// Where a part that a rule looks at cannot be read.
-    pub fn matching_sifted(
-        &self,
-        sifted: &Sifted,
-        head: &Head<'_>,
-        extra: &Extra,
-    ) -> Result<Vec<&Rule>, ScanError> {
-        let places = self.places_sifted(sifted, head, extra)?;
-        Ok(places.into_iter().filter_map(|place| Some(&self.entries.get(place)?.rule)).collect())
+    pub fn matching_sifted(&self, sifted: &Sifted, head: &Head<'_>, extra: &Extra) -> Vec<&Rule> {
+        let places = self.places_sifted(sifted, head, extra);
+        places.into_iter().filter_map(|place| Some(&self.entries.get(place)?.rule)).collect()
     }
 
     /// As [`Self::matching_sifted`]: the places of the rules among [`Self::rules`].
-    ///
-    /// # Errors
-    /// As [`Self::matching_sifted`].
-    pub fn places_sifted(
-        &self,
-        sifted: &Sifted,
-        head: &Head<'_>,
-        extra: &Extra,
-    ) -> Result<Vec<usize>, ScanError> {
+    pub fn places_sifted(&self, sifted: &Sifted, head: &Head<'_>, extra: &Extra) -> Vec<usize> {
         match &sifted.0 {
             Some(candidates) => self.confirm_places(head, candidates, extra),
             None => self.confirm_places(head, &self.candidates(head, extra), extra),
@@ -373,7 +354,7 @@ impl RuleSet {
     /// # Errors
     /// Where the event is no JSON object.
     pub fn matching_unindexed(&self, raw: &str, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
-        let event = with_extra(Head::read(raw)?.build(|_| true)?, extra);
+        let event = with_extra(Head::read(raw)?.build(|_| true), extra);
         Ok(self.rules().filter(|rule| rule.matches(&event)).collect())
     }
 
@@ -417,25 +398,15 @@ impl RuleSet {
         self.entries.get(usize::try_from(id).ok()?)
     }
 
-    fn confirm(
-        &self,
-        head: &Head<'_>,
-        candidates: &[u32],
-        extra: &Extra,
-    ) -> Result<Vec<&Rule>, ScanError> {
-        let places = self.confirm_places(head, candidates, extra)?;
-        Ok(places.into_iter().filter_map(|place| Some(&self.entries.get(place)?.rule)).collect())
+    fn confirm(&self, head: &Head<'_>, candidates: &[u32], extra: &Extra) -> Vec<&Rule> {
+        let places = self.confirm_places(head, candidates, extra);
+        places.into_iter().filter_map(|place| Some(&self.entries.get(place)?.rule)).collect()
     }
 
     /// Asks the candidates, over no more of the event than they look at.
-    fn confirm_places(
-        &self,
-        head: &Head<'_>,
-        candidates: &[u32],
-        extra: &Extra,
-    ) -> Result<Vec<usize>, ScanError> {
+    fn confirm_places(&self, head: &Head<'_>, candidates: &[u32], extra: &Extra) -> Vec<usize> {
         if candidates.is_empty() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let places = || candidates.iter().filter_map(|id| usize::try_from(*id).ok());
         let entries = || places().filter_map(|place| Some((place, self.entries.get(place)?)));
@@ -450,15 +421,15 @@ impl RuleSet {
             }
         }
         if undecided.is_empty() {
-            return Ok(matching);
+            return matching;
         }
         let members = undecided.iter().map(|(_, entry)| entry.members);
         let wanted = members.fold(Names::default(), Names::and);
-        let event = with_extra(head.build(|name| wanted.may_have(name))?, extra);
+        let event = with_extra(head.build(|name| wanted.may_have(name)), extra);
         let later = undecided.iter().filter(|(_, entry)| entry.rule.matches(&event));
         matching.extend(later.map(|(place, _)| place));
         matching.sort_unstable();
-        Ok(matching)
+        matching
     }
 }
 

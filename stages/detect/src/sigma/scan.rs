@@ -132,27 +132,24 @@ impl<'a> Head<'a> {
         serde_json::from_str(raw.get()).map_or(Label::Other, |Text(text)| Label::Text(text))
     }
 
-    /// Builds the members of these names into an object of their own.
-    ///
-    /// # Errors
-    /// Where one of them cannot be read.
-    pub fn part(&self, names: &BTreeSet<&str>) -> Result<Value, ScanError> {
-        self.build(|name| names.contains(name)).map(Value::Object)
+    /// Builds the members of these names into an object of their own; see [`value_of`] for
+    /// those that cannot be read.
+    pub fn part(&self, names: &BTreeSet<&str>) -> Value {
+        Value::Object(self.build(|name| names.contains(name)))
     }
 
     /// Builds the members that are wanted.
-    pub(super) fn build(
-        &self,
-        is_wanted: impl Fn(&str) -> bool,
-    ) -> Result<Map<String, Value>, ScanError> {
-        let mut built = Map::new();
-        for (key, value) in &self.members {
-            if is_wanted(key) {
-                built.insert(key.clone().into_owned(), serde_json::from_str(value.get())?);
-            }
-        }
-        Ok(built)
+    pub(super) fn build(&self, is_wanted: impl Fn(&str) -> bool) -> Map<String, Value> {
+        let wanted = self.members.iter().filter(|(key, _)| is_wanted(key));
+        wanted.map(|(key, raw)| (key.clone().into_owned(), value_of(raw))).collect()
     }
+}
+
+/// A member's value. One that cannot be read (half a surrogate pair, a number beyond all range,
+/// too deep a nesting) is the text it was written as: nobody hides an event from the rules that
+/// look elsewhere, and what is written there is still searched.
+fn value_of(raw: &RawValue) -> Value {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| Value::String(raw.get().to_owned()))
 }
 
 /// A JSON string, borrowed where it has no escapes.
@@ -208,6 +205,17 @@ mod tests {
         assert_eq!(head.label("b"), Label::Missing);
         assert_eq!(head.label("c"), Label::Other);
         assert_eq!(head.label("e"), Label::Missing);
+    }
+
+    #[test]
+    fn a_member_that_cannot_be_read_is_its_text() {
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        for unreadable in [r#""x\ud800""#, r#"{"b":"\udc00"}"#, r#"{"\ud800":1}"#, "1e999", &deep] {
+            let text = format!(r#"{{"a":{unreadable},"c":{{"d":1}}}}"#);
+            let built = Head::read(&text).unwrap().part(&BTreeSet::from(["a", "c"]));
+            assert_eq!(built["a"], unreadable);
+            assert_eq!(built["c"]["d"], 1);
+        }
     }
 
     #[test]

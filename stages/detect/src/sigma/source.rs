@@ -25,25 +25,33 @@ impl<'a> Source<'a> {
         Self { section, ..self.clone() }
     }
 
-    /// Cuts a file at its document markers (`---` at the start of a line).
+    /// Cuts a file at its document markers (`---` and `...` at the start of a line). A byte order
+    /// mark before it, and directives (`%YAML 1.2`), are no part of a document.
     pub(super) fn split(file: &str, text: &'a str) -> Vec<Self> {
         let file: Arc<str> = Arc::from(file);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut found = Vec::new();
         let (mut start, mut line_of_start) = (0, 0);
         let (mut offset, mut lines) = (0, 0);
         let mut push = |from: usize, to: usize, lines_before| {
             if let Some(text) = text.get(from..to)
-                && text.lines().any(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#'))
+                && text.lines().any(|line| !is_blank(line) && !line.starts_with('%'))
             {
                 found.push(Source { file: file.clone(), text, section: DETECTION, lines_before });
             }
         };
         for line in text.split_inclusive('\n') {
             lines += 1;
-            if line.strip_prefix("---").is_some_and(|r| r.trim().is_empty()) {
+            let marker = line.get(..3).filter(|marker| ["---", "..."].contains(marker));
+            let after = marker.and_then(|marker| line.strip_prefix(marker));
+            if let Some(after) =
+                after.filter(|a| a.is_empty() || a.starts_with([' ', '\t', '\r', '\n']))
+            {
                 push(start, offset, line_of_start);
-                start = offset + line.len();
-                line_of_start = lines;
+                // A document may begin behind its marker.
+                let (length, before) =
+                    if is_blank(after) { (line.len(), lines) } else { (3, lines - 1) };
+                (start, line_of_start) = (offset + length, before);
             }
             offset += line.len();
         }
@@ -94,6 +102,12 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Whether there is nothing in this line but, perhaps, a comment.
+fn is_blank(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with('#')
+}
+
 /// Whether this line holds `key:`, plain or quoted, perhaps as a member of a list or flow map.
 fn stands_at(line: &str, key: &str) -> bool {
     let line = line.trim_start();
@@ -118,5 +132,28 @@ mod tests {
         assert_eq!(documents[0].place(&["title"]).to_string(), "f.yml:2");
         assert_eq!(documents[1].place(&["detection", "s", "x|re"]).to_string(), "f.yml:10");
         assert_eq!(documents[1].place(&["level"]).to_string(), "f.yml:7");
+    }
+
+    /// YAML 1.2.2: 5.2 (byte order mark), 6.8 (directives), 9.1.2 (markers).
+    #[test]
+    fn marks_directives_and_comments_are_no_documents() {
+        let rows: [(&str, &[usize]); 6] = [
+            ("\u{feff}title: a\n", &[1]),
+            ("title: a\n--- # the other\ntitle: b\n", &[1, 3]),
+            ("%YAML 1.2\n---\ntitle: a\n", &[3]),
+            ("title: a\n...\n", &[1]),
+            ("# x\n%YAML 1.2\n---\ntitle: a\n... # end\r\n%YAML 1.2\n---\ntitle: b\n", &[4, 8]),
+            ("--- { title: a }\n---\ttitle: b\n---x: 1\n", &[1, 2]),
+        ];
+        for (text, lines) in rows {
+            let documents = Source::split("f.yml", text);
+            let found: Vec<_> =
+                documents.iter().map(|d| d.place(&["title"]).line.unwrap()).collect();
+            assert_eq!(found, lines, "{text}");
+            for document in documents.iter().filter(|d| !d.text.contains("---x")) {
+                let map: yaml_serde::Mapping = yaml_serde::from_str(document.text).unwrap();
+                assert!(map.contains_key("title"), "{text}");
+            }
+        }
     }
 }

@@ -316,14 +316,43 @@ detection: { s: { EventID: 1 }, condition: s }
 }
 
 #[test]
-fn an_event_that_nests_too_deeply_is_refused() {
-    let deep = format!(
-        r#"{{"eventName":"Something","requestParameters":{}1{}}}"#,
-        "[".repeat(9999),
-        "]".repeat(9999)
-    );
-    let rule = RULE.replace("eventName: Something", "eventName: Something, requestParameters.a: 1");
-    let [Ok(document)] = &parse("f.yml", &rule)[..] else { panic!() };
-    let (rules, _) = RuleSet::new([document.clone()]);
-    assert!(rules.matching(&deep, &Extra::NONE).is_err());
+fn a_member_that_cannot_be_read_hides_no_other() {
+    let named = |id: &str, more: &str| {
+        RULE.replace("eventName: Something", &format!("eventName: Something{more}"))
+            .replace("test.something", id)
+    };
+    let texts = [
+        named("by-name", ""),
+        named("by-agent", ", userAgent: curl"),
+        named("broken", ", requestParameters.a: 1"),
+        named("not-broken", ", requestParameters.a: null"),
+        named("searched", ", requestParameters|contains: evil"),
+    ];
+    let all = parse("f.yml", &texts.join("---\n"));
+    let all: Vec<_> = all.into_iter().map(Result::unwrap).collect();
+    let deep = format!("{}1{}", "[".repeat(9999), "]".repeat(9999));
+    for (value, is_searched) in [
+        (r#"{"a":1,"b":"evil\ud800"}"#, true),
+        (r#"{"a":1,"b":1e999}"#, false),
+        (deep.as_str(), false),
+    ] {
+        let event = format!(
+            r#"{{"eventName":"Something","requestParameters":{value},"userAgent":"curl"}}"#
+        );
+        let mut expected = vec!["by-agent", "by-name", "not-broken"];
+        expected.extend(is_searched.then_some("searched"));
+        let (rules, errors) = RuleSet::new(all.clone());
+        assert!(errors.is_empty());
+        let keys = |found: Vec<&aisaws_detect::sigma::Rule>| -> Vec<String> {
+            found.iter().map(|rule| rule.meta.key().to_owned()).collect()
+        };
+        assert_eq!(keys(rules.matching(&event, &Extra::NONE).unwrap()), expected);
+        assert_eq!(keys(rules.matching_unindexed(&event, &Extra::NONE).unwrap()), expected);
+        // Each alone says what it says among the others.
+        for document in &all {
+            let (rules, _) = RuleSet::new([document.clone()]);
+            let alone = keys(rules.matching(&event, &Extra::NONE).unwrap());
+            assert!(alone.iter().all(|key| expected.contains(&key.as_str())), "{alone:?}");
+        }
+    }
 }
