@@ -46,12 +46,11 @@ pub(super) fn compile(source: &Source<'_>, detection: &Mapping) -> Result<Compil
     }
     let conditions = match detection.get("condition") {
         Some(Value::String(text)) => vec![text.as_str()],
-        Some(Value::Sequence(list)) => list.iter().filter_map(Value::as_str).collect(),
-        Some(_) => {
-            let problem =
-                wrong(&format!("{}.condition", source.section), "a text or a list of texts");
-            return Err(source.error(&[source.section, "condition"], problem));
+        Some(Value::Sequence(list)) => {
+            let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
+            texts.ok_or_else(|| wrong_condition(source))?
         }
+        Some(_) => return Err(wrong_condition(source)),
         None => {
             return Err(
                 source.error(&[source.section], Problem::Missing(missing_condition(source)))
@@ -100,6 +99,11 @@ fn join(mut nodes: Vec<Node>, link: fn(Vec<Node>) -> Node) -> Node {
         }
         None => link(nodes),
     }
+}
+
+fn wrong_condition(source: &Source<'_>) -> RuleError {
+    let problem = wrong(&format!("{}.condition", source.section), "a text or a list of texts");
+    source.error(&[source.section, "condition"], problem)
 }
 
 fn missing_condition(source: &Source<'_>) -> &'static str {
@@ -251,9 +255,16 @@ fn compile_value(key: &str, modifiers: Modifiers, value: &Value) -> Result<Vec<T
         (Kind::Regex(flags), Value::Number(n)) => return regex(key, flags, &n.to_string()),
         (Kind::Cidr | Kind::FieldRef | Kind::Regex(_), _) => return bad(value, "must be a text"),
         (Kind::Plain, Value::String(text)) => return texts(key, modifiers, text),
-        (Kind::Plain, Value::Null | Value::Bool(_) | Value::Number(_))
-            if modifiers.windash || modifiers.utf16.is_some() || modifiers.base64.is_some() =>
+        // Modifiers of texts take numbers and truth values as they are written.
+        (Kind::Plain, Value::Number(n)) if modifiers.encodes() => {
+            return texts(key, modifiers, &n.to_string());
+        }
+        (Kind::Plain, Value::Bool(word))
+            if modifiers.encodes() || modifiers.affix != Affix::Whole =>
         {
+            return texts(key, modifiers, &word.to_string());
+        }
+        (Kind::Plain, Value::Null) if modifiers.encodes() => {
             return bad(value, "must be a text to be encoded");
         }
         (Kind::Plain, Value::Number(_)) => match number {
@@ -262,9 +273,7 @@ fn compile_value(key: &str, modifiers: Modifiers, value: &Value) -> Result<Vec<T
             None => return bad(value, "is no number that can be compared"),
         },
         (Kind::Plain, Value::Null) if modifiers.affix == Affix::Whole => Test::Null,
-        (Kind::Plain, Value::Bool(wanted)) if modifiers.affix == Affix::Whole => {
-            Test::Bool(*wanted)
-        }
+        (Kind::Plain, Value::Bool(wanted)) => Test::Bool(*wanted),
         (Kind::Plain, _) => return bad(value, "cannot be used with these modifiers"),
     };
     Ok(vec![test])

@@ -52,7 +52,7 @@ impl Condition {
             return Err(ConditionError::Aggregation);
         }
         let mut parser = Parser { words: words(text).into_iter().peekable(), names };
-        let condition = parser.any(MAX_DEPTH)?;
+        let condition = parser.any(MAX_DEPTH, false)?;
         match parser.words.next() {
             None => Ok(condition),
             Some(word) => Err(ConditionError::Unexpected(word.to_owned())),
@@ -105,29 +105,30 @@ impl<'a> Parser<'a> {
         self.words.next_if(fits).is_some()
     }
 
-    fn any(&mut self, depth: usize) -> Result<Condition, ConditionError> {
-        let mut members = vec![self.all(depth)?];
+    /// `negated`: whether it stands behind an odd number of `not`.
+    fn any(&mut self, depth: usize, negated: bool) -> Result<Condition, ConditionError> {
+        let mut members = vec![self.all(depth, negated)?];
         while self.take("or") {
-            members.push(self.all(depth)?);
+            members.push(self.all(depth, negated)?);
         }
         Ok(one_or(members, Condition::Any))
     }
 
-    fn all(&mut self, depth: usize) -> Result<Condition, ConditionError> {
-        let mut members = vec![self.term(depth)?];
+    fn all(&mut self, depth: usize, negated: bool) -> Result<Condition, ConditionError> {
+        let mut members = vec![self.term(depth, negated)?];
         while self.take("and") {
-            members.push(self.term(depth)?);
+            members.push(self.term(depth, negated)?);
         }
         Ok(one_or(members, Condition::All))
     }
 
-    fn term(&mut self, depth: usize) -> Result<Condition, ConditionError> {
+    fn term(&mut self, depth: usize, negated: bool) -> Result<Condition, ConditionError> {
         let depth = depth.checked_sub(1).ok_or(ConditionError::TooDeep)?;
         if self.take("not") {
-            return Ok(Condition::Not(Box::new(self.term(depth)?)));
+            return Ok(Condition::Not(Box::new(self.term(depth, !negated)?)));
         }
         if self.take("(") {
-            let inner = self.any(depth)?;
+            let inner = self.any(depth, negated)?;
             return match self.words.next() {
                 Some(")") => Ok(inner),
                 Some(word) => Err(ConditionError::Unexpected(word.to_owned())),
@@ -137,7 +138,7 @@ impl<'a> Parser<'a> {
         let word = self.words.next().ok_or(ConditionError::EndsEarly)?;
         if self.take("of") {
             let pattern = self.words.next().ok_or(ConditionError::EndsEarly)?;
-            return self.quantified(word, pattern);
+            return self.quantified(word, pattern, negated);
         }
         match self.names.iter().position(|n| *n == word) {
             Some(index) => Ok(Condition::Is(index)),
@@ -146,7 +147,12 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn quantified(&self, quantifier: &'a str, of: &'a str) -> Result<Condition, ConditionError> {
+    fn quantified(
+        &self,
+        quantifier: &'a str,
+        of: &'a str,
+        negated: bool,
+    ) -> Result<Condition, ConditionError> {
         let link = match quantifier.to_ascii_lowercase().as_str() {
             "1" | "any" => Condition::Any,
             "all" => Condition::All,
@@ -162,6 +168,10 @@ impl<'a> Parser<'a> {
             .filter(|(_, name)| fits(name))
             .map(|(index, _)| Condition::Is(index))
             .collect();
+        if members.is_empty() && negated {
+            // `not 1 of filter_*` without a filter: nothing is taken out.
+            return Ok(Condition::Any(members));
+        }
         if members.is_empty() {
             return Err(ConditionError::NothingFits(of.to_owned()));
         }
@@ -221,6 +231,8 @@ mod tests {
             ("1 of *", Any(vec![Is(0), Is(1), Is(2)])),
             ("_hidden and all of *l*", All(vec![Is(3), All(vec![Is(0), Is(1), Is(2)])])),
             ("not 1 of s*_b and(filter)", All(vec![not(Is(1)), Is(2)])),
+            ("sel_a and not 1 of x*", All(vec![Is(0), not(Any(vec![]))])),
+            ("not (all of x* or filter)", not(Any(vec![Any(vec![]), Is(2)]))),
             ("sel_a AND NOT filter", All(vec![Is(0), not(Is(2))])),
         ];
         for (text, expected) in rows {
@@ -235,6 +247,7 @@ mod tests {
             ("sel_a | count() > 5", E::Aggregation),
             ("sel_c", E::UnknownIdentifier("sel_c".into())),
             ("1 of x*", E::NothingFits("x*".into())),
+            ("not (not 1 of x*)", E::NothingFits("x*".into())),
             ("any of *hid*en", E::NothingFits("*hid*en".into())),
             ("2 of them", E::UnknownQuantifier("2".into())),
             ("sel_a sel_b", E::Unexpected("sel_b".into())),

@@ -87,7 +87,14 @@ impl Correlations {
                     }),
                 }
             }
-            let is_whole = parts.len() == correlation.rules.len();
+            let mut is_whole = parts.len() == correlation.rules.len();
+            let aliased: BTreeSet<&String> =
+                correlation.aliases.values().flat_map(BTreeMap::keys).collect();
+            for word in aliased.into_iter().filter(|word| meant(&metas, word).is_none()) {
+                is_whole = false;
+                let place = correlation.place.clone();
+                errors.push(RuleError { place, problem: Problem::UnknownRule(word.clone()) });
+            }
             if is_whole {
                 parts_of.insert(key.clone(), parts);
             }
@@ -189,8 +196,10 @@ impl Correlations {
         let mut matches = Vec::new();
         for feed in feeds {
             let Some(resolved) = self.list.get(feed.to) else { continue };
-            let group: Vec<Option<String>> =
+            // Without a value there is nothing that could be the same: the event counts nowhere.
+            let group: Option<Vec<String>> =
                 feed.groups.iter().map(|path| first(path, &record)).collect();
+            let Some(group) = group else { continue };
             let key = WindowKey {
                 correlation: RuleId::new(resolved.correlation.meta.key()),
                 group: Value::from(group).to_string(),

@@ -58,9 +58,15 @@ impl Filter {
         };
         let named = |name: &str| (name.to_owned(), source.place_of_item(&[SECTION, "rules"], name));
         let targets = match section.get("rules") {
-            Some(Value::String(word)) if word == "any" => Targets::Any,
+            Some(Value::String(word))
+                if ["any", "all"].iter().any(|all| word.eq_ignore_ascii_case(all)) =>
+            {
+                Targets::Any
+            }
+            // As in pySigma.
+            Some(Value::Sequence(list)) if list.is_empty() => Targets::Any,
             Some(Value::String(name)) => Targets::Named(vec![named(name)]),
-            Some(Value::Sequence(list)) if !list.is_empty() => {
+            Some(Value::Sequence(list)) => {
                 let names = list.iter().map(|item| item.as_str().map(named));
                 Targets::Named(names.collect::<Option<_>>().ok_or_else(wrong)?)
             }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -171,14 +172,17 @@ impl Test {
                 });
                 empty || null
             }
-            Self::FieldRef(other, affix, case) => path.any(event, &mut |left| {
-                scalar_text(left).is_some_and(|left| {
-                    other.any(event, &mut |right| {
-                        scalar_text(right)
-                            .is_some_and(|right| related(&left, &right, *affix, *case))
-                    })
+            Self::FieldRef(other, affix, case) => {
+                let mut rights = HashSet::new();
+                other.any(event, &mut |right| {
+                    rights.extend(scalar_text(right).map(|text| cased(text, *case)));
+                    false
+                });
+                path.any(event, &mut |left| {
+                    let left = scalar_text(left).map(|text| cased(text, *case));
+                    left.is_some_and(|left| related(&left, &rights, *affix))
                 })
-            }),
+            }
             Self::Text(pattern) => path
                 .any(event, &mut |value| text_of(value).is_some_and(|text| pattern.matches(&text))),
             Self::Number(_)
@@ -258,16 +262,20 @@ fn text_of(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-fn related(left: &str, right: &str, affix: Affix, case: Case) -> bool {
-    let (left, right) = match case {
-        Case::Counts => (Cow::Borrowed(left), Cow::Borrowed(right)),
-        Case::Ignored => (fold(left), fold(right)),
-    };
+fn cased(text: Cow<'_, str>, case: Case) -> Cow<'_, str> {
+    match (case, text) {
+        (Case::Counts, text) => text,
+        (Case::Ignored, Cow::Borrowed(text)) => fold(text),
+        (Case::Ignored, Cow::Owned(text)) => Cow::Owned(fold(&text).into_owned()),
+    }
+}
+
+fn related(left: &str, rights: &HashSet<Cow<'_, str>>, affix: Affix) -> bool {
     match affix {
-        Affix::Whole | Affix::Verbatim => left == right,
-        Affix::Contains => left.contains(&*right),
-        Affix::StartsWith => left.starts_with(&*right),
-        Affix::EndsWith => left.ends_with(&*right),
+        Affix::Whole | Affix::Verbatim => rights.contains(left),
+        Affix::Contains => rights.iter().any(|right| left.contains(&**right)),
+        Affix::StartsWith => rights.iter().any(|right| left.starts_with(&**right)),
+        Affix::EndsWith => rights.iter().any(|right| left.ends_with(&**right)),
     }
 }
 

@@ -72,6 +72,11 @@ pub(super) struct Modifiers {
 const NOT_TWICE: &str = "is given twice or beside one that excludes it";
 
 impl Modifiers {
+    /// Whether the value is written differently before it is looked for.
+    pub(super) fn encodes(self) -> bool {
+        self.windash || self.utf16.is_some() || self.base64.is_some()
+    }
+
     /// Reads `field|modifier|…`; `written` is the key as it stands in the rule.
     pub(super) fn parse(written: &str) -> Result<(&str, Self), Problem> {
         let mut parts = written.split('|');

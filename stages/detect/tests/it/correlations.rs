@@ -266,6 +266,21 @@ fn an_alias_is_another_field_for_each_rule() {
                    aliases:\n    who: { failed: user, read: value }";
     let events = [(0, "fail", "ann", ""), (1, "get", "ann", "bob"), (2, "get", "bob", "ann")];
     assert_eq!(fired_at(section, &events), ["0002"]);
+    let unknown = section.replace("read: value }", "other: value }");
+    let errors = load(&correlation("c", &unknown)).unwrap_err();
+    assert!(matches!(&errors[0].problem, Problem::UnknownRule(name) if name == "other"));
+    assert!(errors[0].place.line.is_some());
+}
+
+/// All events of a group have the same value; those without one have none in common.
+#[test]
+fn an_event_without_the_field_is_in_no_group() {
+    let section = "  type: event_count\n  rules: [failed]\n  group-by: [user, tlsDetails]\n  \
+                   timespan: 5m\n  condition: { gte: 2 }";
+    let events = [(0, "fail", "ann", ""), (1, "fail", "ann", ""), (2, "fail", "ann", "")];
+    assert_eq!(fired_at(section, &events), [""; 0]);
+    let by_user = section.replace(", tlsDetails", "");
+    assert_eq!(fired_at(&by_user, &events), ["0001", "0002"]);
 }
 
 #[test]

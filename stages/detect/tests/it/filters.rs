@@ -114,7 +114,7 @@ fn what_is_wrong_with_a_filter_is_told_with_its_line() {
     let head = "title: F\nlogsource: { product: aws }\nfilter:\n";
     let rows = [
         ("  selection: { a: 1 }\n  condition: selection\n", "`filter.rules` must be", 3),
-        ("  rules: []\n  selection: { a: 1 }\n  condition: selection\n", "`filter.rules`", 4),
+        ("  rules: [1]\n  selection: { a: 1 }\n  condition: selection\n", "`filter.rules`", 4),
         ("  rules: any\n  selection: { a: 1 }\n", "`filter.condition` is missing", 3),
         ("  rules: any\n  selection: { a: 1 }\n  condition: other\n", "`other` is not", 6),
         ("  rules: any\n  selection: { a|wide: [x] }\n  condition: nothing\n", "nothing", 6),
@@ -129,4 +129,18 @@ fn what_is_wrong_with_a_filter_is_told_with_its_line() {
     let without_log = "title: F\nfilter:\n  rules: any\n  s: { a: 1 }\n  condition: s\n";
     let parsed = parse("f.yml", without_log);
     assert!(matches!(&parsed[..], [Err(e)] if matches!(e.problem, Problem::Missing("logsource"))));
+}
+
+/// As pySigma reads them: no rule named is every rule.
+#[test]
+fn every_way_to_say_any_is_any() {
+    for word in ["any", "Any", "all", "[]"] {
+        let (rules, errors) = load(&format!(
+            "title: F\nlogsource: {{ product: aws }}\nfilter:\n  rules: {word}\n  \
+             s: {{ user: ann }}\n  condition: not s\n"
+        ));
+        assert!(errors.is_empty(), "{word}: {errors:?}");
+        assert_eq!(fired(&rules, "ann"), Vec::<String>::new(), "{word}");
+        assert_eq!(fired(&rules, "bob").len(), 2, "{word}");
+    }
 }

@@ -43,6 +43,9 @@ fn texts_are_compared_as_their_modifiers_say() {
         ("a|neq: x", r#"{"b":"x"}"#, true),
         ("a|contains|neq: x", r#"{"a":"axb"}"#, false),
         ("a: true", r#"{"a":"TRUE"}"#, true),
+        ("a|contains: true", r#"{"a":"is True now"}"#, true),
+        ("a|contains: true", r#"{"a":"is tru"}"#, false),
+        ("a|base64|contains: 123", r#"{"a":"x MTIz"}"#, true),
         ("a: false", r#"{"a":0}"#, false),
         ("a: ''", r#"{"a":null}"#, false),
         ("a: null", r#"{"a":[null,1]}"#, true),
@@ -137,7 +140,7 @@ fn values_that_make_no_sense_are_refused() {
         "a|re: '(?<=x)y'",
         "a|re: 'a{1000}{1000}{1000}'",
         "a|base64: 'x*'",
-        "a|base64: 5",
+        "a|base64: null",
         "a|contains: null",
         "a|fieldref: 5",
         "a|hour: late",
@@ -158,4 +161,30 @@ fn values_that_make_no_sense_are_refused() {
     let [Err(error)] = documents.as_slice() else { panic!("{documents:?}") };
     assert!(matches!(&error.problem, Problem::Placeholder { name, .. } if name == "admins"));
     assert_eq!(error.place.to_string(), "row:5");
+}
+
+/// Values of lists are compared each with each, texts without regard to case unless it is said.
+#[test]
+fn fields_refer_to_lists_of_values() {
+    check(&[
+        ("a|fieldref: b", r#"{"a":["x","Y"],"b":["z","y"]}"#, true),
+        ("a|fieldref|cased: b", r#"{"a":["x","Y"],"b":["z","y"]}"#, false),
+        ("a|fieldref: b", r#"{"a":[7],"b":["7"]}"#, true),
+        ("a|fieldref|endswith: b", r#"{"a":["x","Way"],"b":["z","AY"]}"#, true),
+        ("a|fieldref: b", r#"{"a":["x"]}"#, false),
+    ]);
+    let numbers = |from: usize| (from..from + 40_000).map(|n| format!("Value{n}"));
+    let (a, b): (Vec<_>, Vec<_>) = (numbers(0).collect(), numbers(100_000).collect());
+    let [Ok(Document::Rule(rule))] = &parse("row", &rule("a|fieldref: b"))[..] else { panic!() };
+    assert!(!rule.matches(&serde_json::json!({ "a": a, "b": b })));
+}
+
+#[test]
+fn every_condition_of_a_list_is_a_text() {
+    let text = rule("a: 1").replace("condition: s", "condition: [s, 1]");
+    let [Err(error)] = &parse("row", &text)[..] else { panic!() };
+    assert_eq!(
+        error.to_string(),
+        "row:6: attribute `detection.condition` must be a text or a list of texts"
+    );
 }
