@@ -15,7 +15,7 @@ use super::modifier::{Affix, Base64, Kind, Modifiers, RegexFlags};
 use super::number::Number;
 use super::pattern::{Case, Pattern};
 use super::source::{FILTER, Source};
-use super::text::SigmaText;
+use super::text::{Piece, SigmaText};
 
 /// Bytes a compiled regular expression may take.
 const REGEX_SIZE: usize = 1 << 20;
@@ -305,7 +305,10 @@ fn texts(key: &str, modifiers: Modifiers, written: &str) -> Result<Vec<Test>, Pr
     let variants = if modifiers.windash {
         match encode::windash(&written) {
             Some(variants) => variants,
-            None => return bad("has more dashes than can be permuted"),
+            None if modifiers.utf16.is_none() && modifiers.base64.is_none() => {
+                return dashed(key, modifiers, &written);
+            }
+            None => return bad("has more dashes than can be permuted and encoded"),
         }
     } else {
         vec![written.clone()]
@@ -355,6 +358,32 @@ fn texts(key: &str, modifiers: Modifiers, written: &str) -> Result<Vec<Test>, Pr
         Test::Text(Pattern::new(&text, modifiers.case))
     };
     Ok(values.into_iter().map(finish).collect())
+}
+
+/// A text of many options as an expression: their permutations would be too many.
+fn dashed(key: &str, modifiers: Modifiers, written: &str) -> Result<Vec<Test>, Problem> {
+    const MARK: char = '\0';
+    let marked = encode::mark_dashes(written, MARK);
+    let text = if modifiers.affix == Affix::Verbatim {
+        SigmaText::literal(&marked)
+    } else {
+        SigmaText::parse(&marked)
+    };
+    let keyword = key.split('|').next() == Some("");
+    let open_start = keyword || matches!(modifiers.affix, Affix::Contains | Affix::EndsWith);
+    let open_end = keyword || matches!(modifiers.affix, Affix::Contains | Affix::StartsWith);
+    let mut expression = String::from(if open_start { "" } else { "^" });
+    for piece in text.0 {
+        match piece {
+            Piece::Char(MARK) => expression.push_str(encode::ANY_DASH),
+            Piece::Char(c) => expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+            Piece::One => expression.push('.'),
+            Piece::Many => expression.push_str(".*"),
+        }
+    }
+    expression.push_str(if open_end { "" } else { "$" });
+    let ignore_case = modifiers.case == Case::Ignored;
+    regex(key, RegexFlags { ignore_case, multi_line: false, dot_is_all: true }, &expression)
 }
 
 /// Resolves `\%`; a placeholder that is left has no values here.

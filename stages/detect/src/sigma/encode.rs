@@ -49,28 +49,35 @@ pub(super) fn base64_offsets(bytes: &[u8]) -> Vec<String> {
 /// Every way to write the options in `text`: a dash counts when a word follows it and none
 /// precedes it. `None` when there are too many.
 pub(super) fn windash(text: &str) -> Option<Vec<String>> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let chars: Vec<char> = text.chars().collect();
-    let mut variants = vec![String::with_capacity(text.len())];
-    let mut dashes = 0;
-    for (at, c) in chars.iter().enumerate() {
-        let follows_word =
-            at.checked_sub(1).and_then(|p| chars.get(p)).is_some_and(|p| is_word(*p));
-        let leads_word = chars.get(at + 1).is_some_and(|n| is_word(*n));
-        if DASHES.contains(c) && leads_word && !follows_word {
-            dashes += 1;
-            if dashes > MAX_DASHES {
-                return None;
-            }
-            let written = |v: &String| DASHES.map(|dash| format!("{v}{dash}"));
-            variants = variants.iter().flat_map(written).collect();
-        } else {
-            for variant in &mut variants {
-                variant.push(*c);
-            }
+    let marked = mark_dashes(text, '\0');
+    let mut parts = marked.split('\0');
+    let mut variants = vec![parts.next().unwrap_or_default().to_owned()];
+    for (dashes, part) in parts.enumerate() {
+        if dashes >= MAX_DASHES {
+            return None;
         }
+        let written = |v: &String| DASHES.map(|dash| format!("{v}{dash}{part}"));
+        variants = variants.iter().flat_map(written).collect();
     }
     Some(variants)
+}
+
+/// A regular expression of one character: any that introduces an option.
+pub(super) const ANY_DASH: &str = "[-/–—―]";
+
+/// The text with `mark` for every dash that introduces an option.
+pub(super) fn mark_dashes(text: &str, mark: char) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut marked = String::with_capacity(text.len());
+    let mut before = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let leads_word = chars.peek().is_some_and(|next| is_word(*next));
+        let is_option = DASHES.contains(&c) && leads_word && !before.is_some_and(is_word);
+        marked.push(if is_option { mark } else { c });
+        before = Some(c);
+    }
+    marked
 }
 
 #[cfg(test)]

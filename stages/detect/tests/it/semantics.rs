@@ -150,7 +150,7 @@ fn values_that_make_no_sense_are_refused() {
         "'|cidr': 192.0.2.0/24",
         "- null",
         "{}",
-        "a|windash: '-a -b -c -d -e'",
+        "a|windash|wide|base64: '-a -b -c -d -e'",
         "a|utf16: x",
     ];
     for row in rows {
@@ -187,4 +187,16 @@ fn every_condition_of_a_list_is_a_text() {
         error.to_string(),
         "row:6: attribute `detection.condition` must be a text or a list of texts"
     );
+}
+
+#[test]
+fn a_value_of_many_options_is_found_however_they_are_written() {
+    check(&[
+        ("a|windash|contains: '-a -b -c -d -e.x'", r#"{"a":"run /A -b –c —d /e.x y"}"#, true),
+        ("a|windash|contains: '-a -b -c -d -e.x'", r#"{"a":"run /a -b –c —d /e-x"}"#, false),
+        ("a|windash|contains: '-a -b -c -d -e.x'", r#"{"a":"run /a -b –c +d /e.x"}"#, false),
+        ("a|windash: '-a -b -c -d -e'", r#"{"a":"/a /b /c /d /e"}"#, true),
+        ("a|windash: '-a -b -c -d -e'", r#"{"a":"x /a /b /c /d /e"}"#, false),
+        ("a|windash|endswith: '-a * -b -c -d -e'", r#"{"a":"x -a y /b /c /d /e"}"#, true),
+    ]);
 }
