@@ -84,19 +84,15 @@ fn grants(function: &Function) -> Vec<Grant> {
             AssumeReader,
         ],
         "Score" | "Decide" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES])],
-        "Prepare" => {
+        "Prepare" | "Verify" => {
             vec![Table(STATES), Archive(&["s3:GetObject", "s3:PutObject"], &[BODIES]), AssumeReader]
         }
-        "AskHuman" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), Publish],
+        "AskHuman" | "Alert" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), Publish],
         "Remediate" | "RollBack" => vec![
             Table(REPAIRS),
             Archive(&["s3:GetObject", "s3:PutObject"], &[BODIES]),
             AssumeResponder,
         ],
-        "Verify" => {
-            vec![Table(STATES), Archive(&["s3:GetObject", "s3:PutObject"], &[BODIES]), AssumeReader]
-        }
-        "Alert" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), Publish],
         "Approval" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), AnswerExecution],
         "Sweep" => vec![
             Table(OPENS),
@@ -124,50 +120,43 @@ fn sub(text: &str) -> Value {
     json!({ "Fn::Sub": text })
 }
 
-fn statement(sid: &str, actions: &[&str], resources: Vec<Value>) -> Value {
+fn statement(sid: &str, actions: &[&str], resources: &[Value]) -> Value {
     json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources })
 }
 
 fn statements(grant: Grant) -> Vec<Value> {
     match grant {
         Grant::Table(actions) => {
-            vec![statement("Table", actions, vec![arn("Table"), sub("${Table.Arn}/index/*")])]
+            vec![statement("Table", actions, &[arn("Table"), sub("${Table.Arn}/index/*")])]
         }
         Grant::Archive(actions, prefixes) => {
-            let objects = prefixes.iter().map(|p| sub(&format!("${{Bucket.Arn}}/{p}*"))).collect();
-            let mut key = vec!["kms:Decrypt"];
-            if actions.contains(&"s3:PutObject") {
-                key.push("kms:GenerateDataKey");
-            }
-            vec![
-                statement("Archive", actions, objects),
-                statement("ArchiveKey", &key, vec![arn("Key")]),
-            ]
+            let objects: Vec<Value> =
+                prefixes.iter().map(|p| sub(&format!("${{Bucket.Arn}}/{p}*"))).collect();
+            vec![statement("Archive", actions, &objects)]
         }
         Grant::TakeMessages => vec![statement(
             "TakeMessages",
             &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-            vec![arn("Queue")],
+            &[arn("Queue")],
         )],
-        Grant::Bury => vec![statement("Bury", &["sqs:SendMessage"], vec![arn("DeadLetterQueue")])],
+        Grant::Bury => vec![statement("Bury", &["sqs:SendMessage"], &[arn("DeadLetterQueue")])],
         Grant::StartExecution => vec![statement(
             "StartExecution",
             &["states:StartExecution"],
-            vec![machine("stateMachine", "")],
+            &[machine("stateMachine", "")],
         )],
         // A token names its task; IAM knows no resource for it.
         Grant::AnswerExecution => {
-            vec![statement("AnswerExecution", &["states:SendTaskSuccess"], vec![Value::from("*")])]
+            vec![statement("AnswerExecution", &["states:SendTaskSuccess"], &[Value::from("*")])]
         }
         Grant::ListExecutions => vec![statement(
             "ListExecutions",
             &["states:ListExecutions"],
-            vec![machine("stateMachine", "")],
+            &[machine("stateMachine", "")],
         )],
-        Grant::Publish => vec![
-            statement("Publish", &["sns:Publish"], vec![json!({ "Ref": "Topic" })]),
-            statement("TopicKey", &["kms:Decrypt", "kms:GenerateDataKey"], vec![arn("Key")]),
-        ],
+        Grant::Publish => {
+            vec![statement("Publish", &["sns:Publish"], &[json!({ "Ref": "Topic" })])]
+        }
         Grant::AssumeReader => vec![assume("AssumeReader", "reader")],
         Grant::AssumeResponder => vec![assume("AssumeResponder", "responder")],
     }
@@ -185,7 +174,7 @@ fn assume(sid: &str, role: &str) -> Value {
     statement(
         sid,
         &["sts:AssumeRole"],
-        vec![sub(&format!("arn:${{AWS::Partition}}:iam::*:role/${{Prefix}}-{role}"))],
+        &[sub(&format!("arn:${{AWS::Partition}}:iam::*:role/${{Prefix}}-{role}"))],
     )
 }
 
@@ -196,31 +185,25 @@ pub fn of(function: &Function) -> Value {
         function.kebab()
     );
     let mut all = vec![
-        statement("Log", &["logs:CreateLogStream", "logs:PutLogEvents"], vec![sub(&log)]),
+        statement("Log", &["logs:CreateLogStream", "logs:PutLogEvents"], &[sub(&log)]),
         // X-Ray knows no resources.
         statement(
             "Trace",
             &["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-            vec![Value::from("*")],
+            &[Value::from("*")],
         ),
     ];
-    let mut key: Vec<Value> = Vec::new();
-    for one in grants(function).into_iter().flat_map(statements) {
-        // Two grants may need the same key; one statement says it.
-        let is_key = one["Resource"] == json!([arn("Key")]);
-        if is_key {
-            key.push(one);
-        } else {
-            all.push(one);
-        }
-    }
-    if let Some(widest) = key.into_iter().max_by_key(|s| s["Action"].as_array().map_or(0, Vec::len))
-    {
-        all.push(json!({
-            "Sid": "Key", "Effect": "Allow",
-            "Action": widest["Action"], "Resource": widest["Resource"],
-        }));
-    }
+    let grants = grants(function);
+    let encrypts = grants.iter().any(|grant| match grant {
+        Grant::Archive(actions, _) => actions.contains(&"s3:PutObject"),
+        Grant::Publish => true,
+        _ => false,
+    });
+    let key: &[&str] =
+        if encrypts { &["kms:Decrypt", "kms:GenerateDataKey"] } else { &["kms:Decrypt"] };
+    all.extend(grants.into_iter().flat_map(statements));
+    // Of the archive and of the topic.
+    all.push(statement("Key", key, &[arn("Key")]));
     json!({ "Version": "2012-10-17", "Statement": all })
 }
 
@@ -232,6 +215,7 @@ pub fn variables(function: &Function) -> Value {
     set("AISAWS_TABLE", json!({ "Ref": "Table" }));
     set("AISAWS_BUCKET", json!({ "Ref": "Bucket" }));
     set("AISAWS_ACCOUNT", json!({ "Ref": "AWS::AccountId" }));
+    set("AISAWS_PARTITION", json!({ "Ref": "AWS::Partition" }));
     for grant in grants(function) {
         match grant {
             Grant::StartExecution | Grant::ListExecutions => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisaws_alert::Alert;
+use aisaws_alert::{Alert, TellLogged};
 use aisaws_app::config::{self, Config, ConfigError};
 use aisaws_app::intake::Examiner;
 use aisaws_app::join::Joining;
@@ -244,7 +244,13 @@ impl Wired {
 
     /// Stage Alert.
     pub fn alert(&self) -> Alert {
-        Alert::new(self.ports.incidents.clone(), self.channels(), false)
+        let alert = &self.config.alert;
+        let logged = match alert.severity.least() {
+            _ if alert.logged => TellLogged::All,
+            Some(least) => TellLogged::From(least),
+            None => TellLogged::Never,
+        };
+        Alert::new(self.ports.incidents.clone(), self.channels(), logged)
     }
 
     fn channels(&self) -> Vec<Arc<dyn Channel>> {
