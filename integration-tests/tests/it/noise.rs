@@ -66,6 +66,26 @@ fn repeats_and_several_rules_on_one_resource_are_one_incident() {
 }
 
 #[test]
+fn an_id_that_copies_of_a_call_share_keeps_no_call_from_joining() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = |mut event: Value, id: &str| {
+        event["sharedEventID"] = id.into();
+        event
+    };
+    let calls = (2..8).map(|n| shared(acl(n, n), &format!("call-{n}")));
+    let events: Vec<Value> = std::iter::once(created()).chain(calls).collect();
+    let report = respond(folder.path(), &folder.path().join("s.sqlite"), "", &events);
+    let incidents = report["incidents"].as_array().unwrap();
+    assert_eq!(incidents.len(), 1, "{report:#}");
+    assert_eq!(incidents[0]["events"].as_array().unwrap().len(), 6);
+    // Where nothing is joined, copies of one call still are one.
+    let apart = "[noise]\nwindow_seconds = 0\n";
+    let copies = [created(), shared(acl(2, 1), "a"), shared(acl(3, 1), "a"), acl(4, 2)];
+    let report = respond(folder.path(), &folder.path().join("apart.sqlite"), apart, &copies);
+    assert_eq!(report["incidents"].as_array().unwrap().len(), 2, "{report:#}");
+}
+
+#[test]
 fn what_comes_after_the_repair_is_an_incident_of_its_own_and_is_repaired() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("s.sqlite");

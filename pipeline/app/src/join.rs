@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 
-use aisaws_core::event::Event;
+use aisaws_core::event::{Event, Source};
 use aisaws_core::handoff::Flood;
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{EventId, IncidentId, RuleId};
@@ -133,8 +133,10 @@ impl There {
 /// The incident a hit belongs to by its causes.
 ///
 /// A rule with a window of its own has one incident for each window and resource. Reports of one
-/// finding, and copies of one call that several accounts saw, are one. Else hits on one resource
-/// within a window are.
+/// finding are one. Else hits on one resource within a window are. Copies of one call that
+/// several accounts saw have one time, so they are together there; where nothing is joined, they
+/// are one by what they have in common. That must not keep a call from joining others: every call
+/// may have such an id.
 fn cause(event: &Event, hit: &Hit, joining: Joining) -> Cause {
     let resource = hit.resource.key();
     let window = |seconds: u32| event.time.as_second().div_euclid(i64::from(seconds)).to_string();
@@ -146,14 +148,14 @@ fn cause(event: &Event, hit: &Hit, joining: Joining) -> Cause {
             let rule = hit.rule.as_str().to_owned();
             (vec!["window".to_owned(), rule, resource, length, window, made.to_owned()], false)
         }
-        (_, Some(cause), _) => {
+        (_, Some(cause), seconds) if seconds == 0 || event.source != Source::CloudTrail => {
             (vec!["cause".to_owned(), event.source.to_string(), cause.clone(), resource], false)
         }
-        (_, None, seconds) if seconds > 0 => {
+        (_, _, seconds) if seconds > 0 => {
             let (length, window) = (seconds.to_string(), window(seconds));
             (vec!["resource".to_owned(), resource, length, window, made.to_owned()], true)
         }
-        (_, None, _) => (vec!["event".to_owned(), event.id.as_str().to_owned(), resource], false),
+        (_, _, _) => (vec!["event".to_owned(), event.id.as_str().to_owned(), resource], false),
     };
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     Cause { id: IncidentId::from_cause(&parts), goes_on }

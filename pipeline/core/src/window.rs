@@ -32,7 +32,8 @@ pub struct Entry {
     pub event: EventId,
     /// The rule that matched, as the correlation calls it by its place in the list.
     pub part: u32,
-    /// The value that is counted or measured; empty where the correlation counts events.
+    /// The value that is counted or measured. Where the correlation counts events: what copies
+    /// of one call in several accounts have in common, else empty.
     pub value: String,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aisaws_core::canonical::Digest;
-use aisaws_core::event::Event;
+use aisaws_core::event::{Event, Source};
 use aisaws_core::id::{EventId, RuleId};
 use aisaws_core::window::{Entry, Match, WindowKey};
 use serde_json::Value;
@@ -207,7 +207,7 @@ impl Correlations {
             let entry =
                 |value| Entry { time: event.time, event: event.id.clone(), part: feed.part, value };
             let bucket = resolved.test.bucket(event.time);
-            let values = values(resolved.test.kind, &feed.fields, &record);
+            let values = values(resolved.test.kind, &feed.fields, &record, event);
             matches.extend(values.into_iter().map(|value| Match {
                 key: key.clone(),
                 bucket,
@@ -250,11 +250,21 @@ fn first_unresolved(correlation: &Correlation, metas: &[Meta], resolved: &Correl
 }
 
 /// What an event adds for a correlation: nothing where it has no such value.
-fn values(kind: CorrelationKind, fields: &[Path], record: &Value) -> BTreeSet<String> {
+fn values(
+    kind: CorrelationKind,
+    fields: &[Path],
+    record: &Value,
+    event: &Event,
+) -> BTreeSet<String> {
     match kind {
-        CorrelationKind::EventCount
-        | CorrelationKind::Temporal
-        | CorrelationKind::TemporalOrdered => BTreeSet::from([String::new()]),
+        // What copies of one call in several accounts have in common, so that they count once.
+        CorrelationKind::EventCount => {
+            let call = event.cause.as_deref().filter(|_| event.source == Source::CloudTrail);
+            BTreeSet::from([call.map(bounded).unwrap_or_default()])
+        }
+        CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {
+            BTreeSet::from([String::new()])
+        }
         CorrelationKind::ValueCount
         | CorrelationKind::ValueSum
         | CorrelationKind::ValueAvg

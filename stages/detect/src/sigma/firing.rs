@@ -115,7 +115,7 @@ impl Test {
         let at = |rank: usize| numbers.get(rank.clamp(1, numbers.len().max(1)) - 1).copied();
         match self.kind {
             CorrelationKind::EventCount => {
-                Some(distinct(entries.iter().map(|e| e.event.as_str().to_owned()).collect()))
+                Some(distinct(entries.iter().map(|e| call(e)).collect()))
             }
             CorrelationKind::ValueCount => {
                 Some(distinct(entries.iter().map(|e| e.value.clone()).collect()))
@@ -137,6 +137,12 @@ impl Test {
             }
         }
     }
+}
+
+/// What an event counts as: the call that its copies have in common, else itself.
+fn call(entry: &Entry) -> String {
+    let name = if entry.value.is_empty() { entry.event.as_str() } else { &entry.value };
+    name.to_owned()
 }
 
 /// What trails behind the present event, as far back as the span.
@@ -206,7 +212,7 @@ impl<'t> Trail<'t> {
             | CorrelationKind::ValueSum
             | CorrelationKind::ValueAvg
             | CorrelationKind::ValuePercentile
-            | CorrelationKind::ValueMedian => entry.event.as_str().to_owned(),
+            | CorrelationKind::ValueMedian => call(entry),
         }
     }
 

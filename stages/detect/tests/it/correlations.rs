@@ -127,6 +127,22 @@ fn events_are_counted_in_their_group_and_span() {
 }
 
 #[test]
+fn copies_of_one_call_in_two_accounts_count_once() {
+    let section = "  type: event_count\n  rules: [failed]\n  timespan: 5m\n  condition: { gte: 3 }";
+    let detect = load(&correlation("c", section)).unwrap();
+    let copy = |id: usize, second: i64, shared: &str| {
+        let mut record: serde_json::Value =
+            serde_json::from_str(&event(id, second, "fail", "ann", "").raw).unwrap();
+        record["sharedEventID"] = shared.into();
+        cloudtrail::parse(&record.to_string()).unwrap()
+    };
+    let twice = vec![copy(0, 0, "a"), copy(1, 0, "a"), copy(2, 1, "b"), copy(3, 1, "b")];
+    assert_eq!(run(&detect, std::slice::from_ref(&twice)), BTreeSet::new());
+    let third = [twice, vec![copy(4, 2, "c")]].concat();
+    assert_eq!(run(&detect, &[third]), BTreeSet::from([("c".to_owned(), "0004".to_owned())]));
+}
+
+#[test]
 fn a_firing_goes_on_as_long_as_the_condition_holds() {
     let section = "  type: event_count\n  rules: [failed]\n  timespan: 1h\n  condition: { gt: 2 }";
     let events: Vec<_> = (0..5).map(|n| (n, "fail", "any", "")).collect();
