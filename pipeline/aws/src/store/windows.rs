@@ -3,9 +3,10 @@
 //! settles a bucket meets every match or is told that more came.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 
 use aisaws_core::port::{StoreError, Windows};
-use aisaws_core::window::{Changed, Entry, Match, PER_BUCKET, WindowKey};
+use aisaws_core::window::{Changed, Entry, Match, PER_BUCKET, WindowKey, repeats};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -80,51 +81,79 @@ impl Windows for Store {
     }
 }
 
-/// Matches of one bucket of one group, each once, by their keys.
+/// Of a bucket: matches of one part that it holds.
+fn size_of(part: u32) -> String {
+    format!("size {part}")
+}
+
+/// Of a bucket: that it takes no more of a part.
+fn is_full_of(part: u32) -> String {
+    format!("is_full {part}")
+}
+
+/// Matches of one part in one bucket of one group, each once, by their keys.
 type Bucket = BTreeMap<Key, Match>;
 
 async fn add(store: &Store, matches: Vec<Match>, at: Timestamp) -> Result<(), Trouble> {
-    let mut buckets: BTreeMap<(WindowKey, i64), Bucket> = BTreeMap::new();
+    let mut buckets: BTreeMap<(WindowKey, i64), BTreeMap<u32, Bucket>> = BTreeMap::new();
     for found in matches {
-        let bucket = buckets.entry((found.key.clone(), found.bucket)).or_default();
+        let parts = buckets.entry((found.key.clone(), found.bucket)).or_default();
+        let bucket = parts.entry(found.entry.part).or_default();
         bucket.insert(layout::entry(&found.key, &found.entry), found);
     }
     futures::stream::iter(buckets)
-        .map(|((key, number), bucket)| fill(store, key, number, bucket, at))
+        .map(|((key, number), parts)| async move {
+            // One after the other: all of them write to the bucket.
+            for (part, bucket) in parts {
+                fill(store, Room { key: &key, number, part }, bucket, at).await?;
+            }
+            Ok(())
+        })
         .buffer_unordered(CONCURRENT)
         .try_collect()
         .await
 }
 
-/// Adds to one bucket what is new, as far as there is room.
+/// Where matches of one part are kept.
+#[derive(Clone, Copy)]
+struct Room<'k> {
+    key: &'k WindowKey,
+    number: i64,
+    part: u32,
+}
+
+/// Adds to one bucket what is new of a part, as far as there is room.
 async fn fill(
     store: &Store,
-    key: WindowKey,
-    number: i64,
+    place: Room<'_>,
     mut bucket: Bucket,
     at: Timestamp,
 ) -> Result<(), Trouble> {
+    let Room { key, number, part: of_part } = place;
+    let (size, is_full) = (size_of(of_part), is_full_of(of_part));
+    let is_distinct = bucket.values().any(|found| found.is_distinct);
+    let most = bucket.values().map(Match::room).max().unwrap_or(PER_BUCKET);
     let there = store.get_all(bucket.keys().cloned().collect()).await?;
     bucket.retain(|key, _| !there.contains_key(key));
     let mut refused = 0;
     while !bucket.is_empty() {
         pause(refused).await;
         if refused >= ATTEMPTS {
-            return Err(Trouble::Contended(layout::window(&key)));
+            return Err(Trouble::Contended(layout::window(key)));
         }
-        let held = match store.get(&layout::bucket(&key, number)).await? {
-            Some(item) => Row(&item).number(SIZE)?,
-            None => 0,
-        };
-        let room = usize::try_from(PER_BUCKET.saturating_sub(held)).unwrap_or(usize::MAX);
+        let there = store.get(&layout::bucket(key, number)).await?.unwrap_or_default();
+        let held = count(&there, &size)?;
+        let room = usize::try_from(most.saturating_sub(held)).unwrap_or(usize::MAX);
         if room == 0 {
-            return say_full(store, &key, number).await;
+            if is_distinct && !Row(&there).is(&is_full) && thin(store, place).await? {
+                refused += 1;
+                continue;
+            }
+            return say_full(store, place).await;
         }
         let part: Bucket =
             bucket.iter().take(room.min(ADDED)).map(|(k, v)| (k.clone(), v.clone())).collect();
-        if store.transact(addition(store, &key, number, &part, held, at)?).await?
-            == Transacted::Done
-        {
+        if store.transact(addition(store, place, &part, held, at)?).await? == Transacted::Done {
             bucket.retain(|key, _| !part.contains_key(key));
             refused = 0;
         } else {
@@ -139,12 +168,12 @@ async fn fill(
 
 fn addition(
     store: &Store,
-    key: &WindowKey,
-    number: i64,
+    place: Room<'_>,
     part: &Bucket,
     held: u32,
     at: Timestamp,
 ) -> Result<Vec<TransactWriteItem>, Trouble> {
+    let Room { key, number, part: of_part } = place;
     let mut writes = Vec::new();
     for (item_key, found) in part {
         let event = &found.entry.event;
@@ -159,16 +188,17 @@ fn addition(
     }
     // The room was counted from this size: another one may leave less.
     let condition =
-        if held == 0 { "attribute_not_exists(#size) or #size = :held" } else { "#size = :held" };
+        if held == 0 { "attribute_not_exists(#room) or #room = :held" } else { "#room = :held" };
     let update = bucket_update(store, key, number)
         .update_expression(
-            "set #window = :window, #number = :number, #changed = :true add #size :n, #version :n",
+            "set #window = :window, #number = :number, #changed = :true add #size :n, #room :n, #version :n",
         )
         .condition_expression(condition)
         .expression_attribute_names("#window", KEY)
         .expression_attribute_names("#number", NUMBER)
         .expression_attribute_names("#changed", IS_CHANGED)
         .expression_attribute_names("#size", SIZE)
+        .expression_attribute_names("#room", size_of(of_part))
         .expression_attribute_names("#version", VERSION)
         .expression_attribute_values(":window", AttributeValue::S(serde_json::to_string(key)?))
         .expression_attribute_values(":number", AttributeValue::S(number.to_string()))
@@ -195,11 +225,44 @@ fn bucket_update(
         .set_key(Some(key_attributes(&layout::bucket(key, number))))
 }
 
-async fn say_full(store: &Store, key: &WindowKey, number: i64) -> Result<(), Trouble> {
-    let update = bucket_update(store, key, number)
-        .update_expression("set #full = :true")
+/// A number of an item; 0 where there is none.
+fn count(item: &Attributes, name: &str) -> Result<u32, Trouble> {
+    let Some(text) = item.get(name).and_then(|value| value.as_n().ok()) else { return Ok(0) };
+    Ok(text
+        .parse()
+        .map_err(|e| Row(item).unreadable(SIZE, Some(Box::<dyn Error + Send + Sync>::from(e))))?)
+}
+
+/// Drops what repeats other matches of the part; says whether there is room now.
+async fn thin(store: &Store, place: Room<'_>) -> Result<bool, Trouble> {
+    let range = Range::of(layout::window(place.key)).begins(layout::ENTRY);
+    let mut entries = Vec::new();
+    for item in store.query(&range, usize::MAX).await? {
+        let found: Match = Row(&item).json(MATCH)?;
+        if found.bucket == place.number && found.entry.part == place.part {
+            entries.push(found.entry);
+        }
+    }
+    let gone = repeats(entries);
+    if gone.len() < usize::try_from(PER_BUCKET).unwrap_or(usize::MAX) {
+        return Ok(false);
+    }
+    let keys: Vec<Key> = gone.iter().map(|entry| layout::entry(place.key, entry)).collect();
+    for part in keys.chunks(FORGOTTEN) {
+        match store.transact(removal(store, place, part, Allowed::Anyway)?).await? {
+            // Refused: somebody else thins it too. The caller looks again.
+            Transacted::Done | Transacted::Refused => {}
+        }
+    }
+    Ok(true)
+}
+
+async fn say_full(store: &Store, place: Room<'_>) -> Result<(), Trouble> {
+    let update = bucket_update(store, place.key, place.number)
+        .update_expression("set #full = :true, #part = :true")
         .condition_expression("attribute_exists(pk)")
         .expression_attribute_names("#full", IS_FULL)
+        .expression_attribute_names("#part", is_full_of(place.part))
         .expression_attribute_values(":true", AttributeValue::Bool(true))
         .build()?;
     let write = TransactWriteItem::builder().update(update).build();
@@ -262,7 +325,7 @@ async fn settle(store: &Store, bucket: &Changed) -> Result<bool, Trouble> {
 /// Which matches arrived early is read from an index, which may lag: what it does not show yet is
 /// forgotten next time.
 async fn forget(store: &Store, before: Timestamp) -> Result<u64, Trouble> {
-    let mut buckets: BTreeMap<(WindowKey, i64), BTreeSet<Key>> = BTreeMap::new();
+    let mut buckets: BTreeMap<(WindowKey, i64, u32), BTreeSet<Key>> = BTreeMap::new();
     for shard in 0..layout::SHARDS {
         let range = Range::indexed(BY_TIME, layout::arrived(shard))
             .between(None, Some(layout::time(before)));
@@ -270,14 +333,17 @@ async fn forget(store: &Store, before: Timestamp) -> Result<u64, Trouble> {
         let keys = keys.iter().map(|item| Row(item).key()).collect::<Result<Vec<_>, _>>()?;
         for (key, item) in store.get_all(keys).await? {
             let found: Match = Row(&item).json(MATCH)?;
-            buckets.entry((found.key, found.bucket)).or_default().insert(key);
+            buckets.entry((found.key, found.bucket, found.entry.part)).or_default().insert(key);
         }
     }
     let mut forgotten = 0;
-    for ((key, number), entries) in buckets {
+    for ((key, number, part), entries) in buckets {
+        let place = Room { key: &key, number, part };
         let entries: Vec<Key> = entries.into_iter().collect();
         for part in entries.chunks(FORGOTTEN) {
-            if store.transact(removal(store, &key, number, part)?).await? == Transacted::Done {
+            if store.transact(removal(store, place, part, Allowed::Settled)?).await?
+                == Transacted::Done
+            {
                 forgotten += u64::try_from(part.len()).unwrap_or(0);
             }
         }
@@ -286,22 +352,39 @@ async fn forget(store: &Store, before: Timestamp) -> Result<u64, Trouble> {
     Ok(forgotten)
 }
 
-/// Removes matches of a bucket that is not changed; refused otherwise, and where one is gone.
+/// Where matches may be removed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    /// In a bucket that is not changed.
+    Settled,
+    /// In any.
+    Anyway,
+}
+
+/// Removes matches of a part; refused where it is not allowed, and where one is gone.
 fn removal(
     store: &Store,
-    key: &WindowKey,
-    number: i64,
+    place: Room<'_>,
     entries: &[Key],
+    allowed: Allowed,
 ) -> Result<Vec<TransactWriteItem>, Trouble> {
     let count = AttributeValue::N(entries.len().to_string());
-    let update = bucket_update(store, key, number)
-        .update_expression("set #size = #size - :n")
-        .condition_expression("#changed = :false and #size >= :n")
-        .expression_attribute_names("#changed", IS_CHANGED)
+    let mut update = bucket_update(store, place.key, place.number)
+        .update_expression(
+            "set #size = #size - :n, #room = if_not_exists(#room, :n) - :n remove #part",
+        )
         .expression_attribute_names("#size", SIZE)
-        .expression_attribute_values(":false", AttributeValue::Bool(false))
-        .expression_attribute_values(":n", count)
-        .build()?;
+        .expression_attribute_names("#room", size_of(place.part))
+        .expression_attribute_names("#part", is_full_of(place.part))
+        .expression_attribute_values(":n", count);
+    update = match allowed {
+        Allowed::Settled => update
+            .condition_expression("#changed = :false and #size >= :n")
+            .expression_attribute_names("#changed", IS_CHANGED)
+            .expression_attribute_values(":false", AttributeValue::Bool(false)),
+        Allowed::Anyway => update.condition_expression("#size >= :n"),
+    };
+    let update = update.build()?;
     let mut writes = vec![TransactWriteItem::builder().update(update).build()];
     for entry in entries {
         let delete = Delete::builder()

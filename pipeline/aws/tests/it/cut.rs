@@ -169,6 +169,7 @@ async fn matches_that_were_cut_count_once() {
         key: key.clone(),
         bucket,
         entry: Entry { time, event: EventId::new(id), part: 0, value: String::new() },
+        is_distinct: false,
     };
     let matches = [found("a", 1), found("b", 1), found("c", 2)];
     let cuts = at_every_request(async |requests, cut| {

@@ -13,8 +13,9 @@ use crate::window::{Changed, Entry, Match, WindowKey};
 #[async_trait]
 pub trait Windows: Send + Sync {
     /// Files the matches; durable on return. A match that is there already changes nothing.
-    /// A new one makes its bucket count as changed. A bucket that holds
-    /// [`PER_BUCKET`](crate::window::PER_BUCKET) matches takes no more and says so.
+    /// A new one makes its bucket count as changed. Where a bucket
+    /// holds as many of a part as there is [room](Match::room) for, [`repeats`](crate::window::repeats)
+    /// go where matches are distinct; else it takes no more of that part and says so.
     async fn add(&self, matches: Vec<Match>, at: Timestamp) -> Result<(), StoreError>;
     /// Changed buckets by correlation, group and bucket, those after `after`, at most `limit`.
     async fn changed(

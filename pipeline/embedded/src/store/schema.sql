@@ -156,6 +156,17 @@ create table if not exists window_entry (
 ) strict, without rowid;
 create index if not exists window_entry_by_arrival on window_entry (arrived);
 
+-- Entries of a bucket by part: each part has room of its own.
+create table if not exists window_part (
+    correlation text    not null,
+    grouping    text    not null,
+    bucket      integer not null,
+    part        integer not null,
+    size        integer not null,
+    is_full     integer not null,         -- 1: it takes no more
+    primary key (correlation, grouping, bucket, part)
+) strict, without rowid;
+
 create table if not exists window_bucket (
     correlation text    not null,
     grouping    text    not null,

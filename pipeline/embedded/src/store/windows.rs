@@ -2,7 +2,7 @@
 
 use aisaws_core::id::{EventId, RuleId};
 use aisaws_core::port::{StoreError, Windows};
-use aisaws_core::window::{Changed, Entry, Match, PER_BUCKET, WindowKey};
+use aisaws_core::window::{Changed, Entry, Match, PER_BUCKET, WindowKey, repeats};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction, params};
@@ -109,7 +109,8 @@ fn add(tx: &Transaction<'_>, matches: &[Match], at: Timestamp) -> Result<(), rus
          and event = ?4 and part = ?5 and value = ?6",
     )?;
     let mut size = tx.prepare_cached(
-        "select size from window_bucket where correlation = ?1 and grouping = ?2 and bucket = ?3",
+        "select size from window_part \
+         where correlation = ?1 and grouping = ?2 and bucket = ?3 and part = ?4",
     )?;
     let mut fill = tx.prepare_cached(
         "update window_bucket set is_full = 1 where correlation = ?1 and grouping = ?2 and bucket = ?3",
@@ -119,24 +120,31 @@ fn add(tx: &Transaction<'_>, matches: &[Match], at: Timestamp) -> Result<(), rus
          values (?1, ?2, ?3, 1, 1, 1, 0) on conflict do update \
          set size = size + 1, version = version + 1, is_changed = 1",
     )?;
+    let mut grow_part = tx.prepare_cached(
+        "insert into window_part (correlation, grouping, bucket, part, size, is_full) \
+         values (?1, ?2, ?3, ?4, 1, 0) on conflict do update set size = size + 1",
+    )?;
     let mut insert = tx.prepare_cached(
         "insert into window_entry \
          (correlation, grouping, time, event, part, value, bucket, arrived) \
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
-    for Match { key, bucket, entry } in matches {
+    for found in matches {
+        let Match { key, bucket, entry, is_distinct } = found;
         let (rule, group) = (key.correlation.as_str(), &key.group);
         let (time, event) = (nanos(entry.time), entry.event.as_str());
         if known.exists(params![rule, group, time, event, entry.part, entry.value])? {
             continue;
         }
-        let held: Option<u32> =
-            size.query_row(params![rule, group, bucket], |row| row.get(0)).optional()?;
-        if held.is_some_and(|held| held >= PER_BUCKET) {
+        let held: Option<u32> = size
+            .query_row(params![rule, group, bucket, entry.part], |row| row.get(0))
+            .optional()?;
+        if held.is_some_and(|held| held >= found.room()) && !(*is_distinct && thin(tx, found)?) {
             fill.execute(params![rule, group, bucket])?;
             continue;
         }
         grow.execute(params![rule, group, bucket])?;
+        grow_part.execute(params![rule, group, bucket, entry.part])?;
         insert.execute(params![
             rule,
             group,
@@ -149,6 +157,63 @@ fn add(tx: &Transaction<'_>, matches: &[Match], at: Timestamp) -> Result<(), rus
         ])?;
     }
     Ok(())
+}
+
+/// Drops what repeats other matches of the part; says whether there is room now.
+fn thin(tx: &Transaction<'_>, found: &Match) -> Result<bool, rusqlite::Error> {
+    let Match { key, bucket, entry, .. } = found;
+    let (rule, group) = (key.correlation.as_str(), &key.group);
+    let is_full: bool = tx.query_row(
+        "select is_full from window_part \
+         where correlation = ?1 and grouping = ?2 and bucket = ?3 and part = ?4",
+        params![rule, group, bucket, entry.part],
+        |row| row.get(0),
+    )?;
+    if is_full {
+        return Ok(false);
+    }
+    let entries = tx
+        .prepare_cached(
+            "select time, event, value from window_entry \
+             where correlation = ?1 and grouping = ?2 and bucket = ?3 and part = ?4",
+        )?
+        .query_map(params![rule, group, bucket, entry.part], |row| {
+            Ok(Entry {
+                time: time_of_nanos(row, 0)?,
+                event: EventId::new(row.get::<_, String>(1)?),
+                part: entry.part,
+                value: row.get(2)?,
+            })
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    let gone = repeats(entries);
+    let number = u32::try_from(gone.len()).unwrap_or(u32::MAX);
+    if number < PER_BUCKET {
+        tx.execute(
+            "update window_part set is_full = 1 \
+             where correlation = ?1 and grouping = ?2 and bucket = ?3 and part = ?4",
+            params![rule, group, bucket, entry.part],
+        )?;
+        return Ok(false);
+    }
+    let mut delete = tx.prepare_cached(
+        "delete from window_entry where correlation = ?1 and grouping = ?2 and time = ?3 \
+         and event = ?4 and part = ?5 and value = ?6",
+    )?;
+    for Entry { time, event, part, value } in &gone {
+        delete.execute(params![rule, group, nanos(*time), event.as_str(), part, value])?;
+    }
+    tx.execute(
+        "update window_part set size = size - ?5 \
+         where correlation = ?1 and grouping = ?2 and bucket = ?3 and part = ?4",
+        params![rule, group, bucket, entry.part, number],
+    )?;
+    tx.execute(
+        "update window_bucket set size = size - ?4 \
+         where correlation = ?1 and grouping = ?2 and bucket = ?3",
+        params![rule, group, bucket, number],
+    )?;
+    Ok(true)
 }
 
 fn forget(tx: &Transaction<'_>, before: Timestamp) -> Result<u64, rusqlite::Error> {
@@ -164,8 +229,18 @@ fn forget(tx: &Transaction<'_>, before: Timestamp) -> Result<u64, rusqlite::Erro
         ),
         [before],
     )?;
+    tx.execute(
+        &format!(
+            "update window_part set size = size - gone.n, is_full = 0 from \
+             (select correlation as c, grouping as g, bucket as b, part as p, count(*) as n \
+              from window_entry where arrived < ?1 and {settled} group by 1, 2, 3, 4) as gone \
+             where correlation = gone.c and grouping = gone.g and bucket = gone.b and part = gone.p"
+        ),
+        [before],
+    )?;
     let forgotten = tx
         .execute(&format!("delete from window_entry where arrived < ?1 and {settled}"), [before])?;
+    tx.execute("delete from window_part where size <= 0", [])?;
     tx.execute("delete from window_bucket where size <= 0 and is_changed = 0", [])?;
     Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
 }

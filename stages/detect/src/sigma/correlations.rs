@@ -212,6 +212,7 @@ impl Correlations {
                 key: key.clone(),
                 bucket,
                 entry: entry(value),
+                is_distinct: resolved.test.is_of_distinct(),
             }));
         }
         Ok(matches)

@@ -56,6 +56,11 @@ impl Test {
             || (!self.kind.measures() && self.bounds.iter().all(only_grows))
     }
 
+    /// Whether it only asks which parts or values there are, however often.
+    pub(super) fn is_of_distinct(&self) -> bool {
+        matches!(self.kind, CorrelationKind::ValueCount | CorrelationKind::Temporal)
+    }
+
     /// Times of the entries that decide about firings because of a bucket: a trailing span
     /// that ends in the next bucket may begin in this one.
     pub(super) fn reach(&self, bucket: i64) -> (Timestamp, Timestamp) {

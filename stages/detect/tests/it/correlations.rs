@@ -206,6 +206,14 @@ fn ordered_wants_the_rules_in_their_order() {
 }
 
 #[test]
+fn a_flood_of_one_rule_hides_no_other() {
+    let section = "  type: temporal_ordered\n  rules: [failed, login]\n  timespan: 1d";
+    let mut events = vec![(0, "fail", "ann", ""); 10_001];
+    events.push((60, "login", "ann", ""));
+    assert_eq!(fired_at(section, &events), ["10001"]);
+}
+
+#[test]
 fn what_more_events_may_break_is_told_a_bucket_at_a_time() {
     // The events' first second begins a bucket of ten.
     let events: Vec<_> = [0, 1, 2, 10, 20, 21].map(|n| (n, "get", "ann", "5")).into();

@@ -7,14 +7,26 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::port::{StoreError, Windows};
-use crate::window::{Changed, Entry, Match, PER_BUCKET, WindowKey};
+use crate::window::{Changed, Entry, Match, PER_BUCKET, WindowKey, repeats};
 
 #[derive(Debug, Default)]
 struct Bucket {
     entries: BTreeSet<Entry>,
+    /// Entries by part.
+    sizes: BTreeMap<u32, usize>,
     version: u64,
     is_changed: bool,
     is_full: bool,
+}
+
+impl Bucket {
+    fn remove(&mut self, entry: &Entry) {
+        if self.entries.remove(entry)
+            && let Some(size) = self.sizes.get_mut(&entry.part)
+        {
+            *size = size.saturating_sub(1);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -38,15 +50,27 @@ impl MemoryWindows {
 impl Windows for MemoryWindows {
     async fn add(&self, matches: Vec<Match>, at: Timestamp) -> Result<(), StoreError> {
         self.with(|held| {
-            for Match { key, bucket: number, entry } in matches {
+            for found in matches {
+                let room = usize::try_from(found.room()).unwrap_or(usize::MAX);
+                let Match { key, bucket: number, entry, is_distinct } = found;
                 let bucket = held.buckets.entry((key.clone(), number)).or_default();
                 if bucket.entries.contains(&entry) {
                     continue;
                 }
-                if bucket.entries.len() >= usize::try_from(PER_BUCKET).unwrap_or(usize::MAX) {
-                    bucket.is_full = true;
-                    continue;
+                if bucket.sizes.get(&entry.part).is_some_and(|size| *size >= room) {
+                    let part = bucket.entries.iter().filter(|e| e.part == entry.part).cloned();
+                    let gone = if is_distinct { repeats(part) } else { Vec::new() };
+                    let few = usize::try_from(PER_BUCKET).unwrap_or(usize::MAX);
+                    if gone.len() < few {
+                        bucket.is_full = true;
+                        continue;
+                    }
+                    for entry in gone {
+                        bucket.remove(&entry);
+                        held.arrived.remove(&(key.clone(), number, entry));
+                    }
                 }
+                *bucket.sizes.entry(entry.part).or_default() += 1;
                 bucket.version += 1;
                 bucket.is_changed = true;
                 bucket.entries.insert(entry.clone());
@@ -112,7 +136,7 @@ impl Windows for MemoryWindows {
                 if *at >= arrived_before || bucket.is_changed {
                     return true;
                 }
-                bucket.entries.remove(entry);
+                bucket.remove(entry);
                 count += 1;
                 false
             });

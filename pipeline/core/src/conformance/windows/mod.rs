@@ -25,6 +25,8 @@ pub async fn run_all(one: &dyn Windows, other: &dyn Windows) -> Report {
         what_comes_meanwhile_is_not_settled(one, other);
         changed_buckets_come_in_pages(one);
         a_full_bucket_takes_no_more_and_says_so(one);
+        a_flood_of_one_part_leaves_room_to_the_others(one);
+        repeats_of_a_value_leave_room_to_others(one);
         concurrent_additions_are_all_kept(one, other);
         only_what_arrived_early_and_is_settled_is_forgotten(one);
     }
@@ -40,7 +42,7 @@ fn entry(scene: &Scene, id: &str, second: i64, part: u32) -> Entry {
 }
 
 fn in_bucket(key: &WindowKey, bucket: i64, entry: Entry) -> Match {
-    Match { key: key.clone(), bucket, entry }
+    Match { key: key.clone(), bucket, entry, is_distinct: false }
 }
 
 async fn changed_of(
@@ -199,6 +201,40 @@ pub async fn a_full_bucket_takes_no_more_and_says_so(windows: &dyn Windows) -> O
     equal("full", &flags(changed_of(windows, &key).await?), &vec![true])?;
     let held = windows.entries(&key, scene.at(0), scene.at(9)).await?.len();
     equal("held", &u32::try_from(held).unwrap_or(u32::MAX), &PER_BUCKET)
+}
+
+/// Ten thousand failures, and the success that counts.
+pub async fn a_flood_of_one_part_leaves_room_to_the_others(windows: &dyn Windows) -> Outcome {
+    let scene = Scene::new("windows/parts");
+    let key = key(&scene, "g");
+    let many =
+        |n: u32| in_bucket(&key, 0, Entry { value: n.to_string(), ..entry(&scene, "flood", 1, 0) });
+    windows.add((0..=PER_BUCKET).map(many).collect(), scene.at(9)).await?;
+    let other = entry(&scene, "other", 2, 1);
+    windows.add(vec![in_bucket(&key, 0, other.clone())], scene.at(9)).await?;
+    let found = windows.entries(&key, scene.at(2), scene.at(2)).await?;
+    equal("of the other part", &found, &vec![other])
+}
+
+/// Where only distinct values count, their first and last entries stay, whatever is repeated.
+pub async fn repeats_of_a_value_leave_room_to_others(windows: &dyn Windows) -> Outcome {
+    let scene = Scene::new("windows/repeats");
+    let key = key(&scene, "g");
+    let of = |second: i64, id: &str, value: &str| Match {
+        is_distinct: true,
+        ..in_bucket(&key, 0, Entry { value: value.to_owned(), ..entry(&scene, id, second, 0) })
+    };
+    let (first, last) = (of(1, "first", "same"), of(3, "last", "same"));
+    let other = of(4, "other", "other");
+    let room = first.room();
+    let flood = (2..room).map(|n| of(2, &n.to_string(), "same"));
+    let all = flood.chain([last.clone(), first.clone()]).collect();
+    windows.add(all, scene.at(9)).await?;
+    windows.add(vec![other.clone()], scene.at(9)).await?;
+    let found = windows.entries(&key, scene.at(0), scene.at(9)).await?;
+    equal("kept", &found, &[first, last, other].map(|found| found.entry).to_vec())?;
+    let flags = changed_of(windows, &key).await?.iter().map(|c| c.is_full).collect::<Vec<_>>();
+    equal("full", &flags, &vec![false])
 }
 
 /// From both handles at once.
