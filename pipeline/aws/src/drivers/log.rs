@@ -135,7 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_holder_has_a_resource_until_it_gives_it_back_or_is_late() {
-        let (log, bucket, hour) = (MemoryLog::default(), bucket(), Duration::from_secs(3600));
+        let (log, bucket, hour) = (MemoryLog::default(), bucket(), Duration::from_hours(1));
         assert!(log.lease(&bucket, "a", hour).await.unwrap());
         assert!(log.lease(&bucket, "a", hour).await.unwrap());
         assert!(!log.lease(&bucket, "b", hour).await.unwrap());
