@@ -57,14 +57,15 @@ pub(crate) enum Command {
     },
     /// Which rules the events of files, folders or standard input (`-`) hit: one JSON line a hit
     #[command(
-        after_help = "Exit codes: 0 everything was read, with or without hits; 1 a rule could not be used or a record could not be read (named on standard error with file and line); 2 bad usage; 3 could not run."
+        after_help = "Correlations count what the events hit, whatever their order, and fire when all are read: those lines come last, by time, with the event at which each fires. A rule of others that is only there to be correlated (no `generate: true`) has no lines of its own.\n\nA record that no rule can match is not parsed: of it only the outer braces are looked at, and what is broken inside goes unreported. `respond` parses every record.\n\nExit codes: 0 everything was read, with or without hits; 1 a rule could not be used or a record could not be read (named on standard error with file and line); 2 bad usage; 3 could not run."
     )]
     Detect {
         /// Sigma rules (`.yml`, `.yaml`), a folder or a file; further folders of nothing but rules
         /// may follow [default: our own]
         #[arg(long, value_name = "DIR")]
         rules: Vec<PathBuf>,
-        /// Log files (`Records[]`), EventBridge envelopes, NDJSON or JSON arrays, plain or gzip
+        /// Log files (`Records[]`), EventBridge envelopes, findings of other services, rows of
+        /// CloudTrail Lake or Athena, as NDJSON or JSON arrays, plain or gzip
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
     },

@@ -15,6 +15,7 @@ pub mod cases;
 mod correlate;
 mod detect;
 pub mod event_pattern;
+mod line;
 mod lines;
 pub mod lint;
 pub mod mapping;
@@ -25,8 +26,9 @@ mod scene;
 pub mod sigma;
 mod stage;
 pub mod watched;
+mod windows;
 
 pub use detect::{Detect, Examined, Foreign, LoadedRule};
-pub use lines::Lines;
+pub use lines::{LineError, Lines};
 pub use mapping::{Mapping, MappingError};
 pub use stage::{Record, StageError};

@@ -8,30 +8,34 @@
 //! when the event is taken in. `level` is `medium` where the rule does not say. `resource` is
 //! what the rule says a hit is about, else the mapping, the first where it is several; `null`
 //! where neither says it or the event does not name it. One line a rule and event.
+//!
+//! A correlation that fires has a line too: with its own id, and the event at which it fires. A
+//! foreign rule that is only there to be correlated has none.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-use aisaws_core::event::Source;
-use aisaws_core::id::derive;
-use aisaws_core::source::cloudtrail;
+use aisaws_core::event::{Event, Source, Standing};
+use aisaws_core::id::{AccountId, derive};
+use aisaws_core::source::{self, Malformed, Shape, cloudtrail, recognise};
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::detect::extra_for;
+use crate::line::{Told, Writer};
 use crate::mapping::Mapping;
 use crate::response::Response;
 use crate::scene::Scene;
 use crate::sigma::{
-    Document, Extra, Head, Level, Logs, NotEvaluated, Rule, RuleError, RuleSet, ScanError, Sifted,
-    parse,
+    Document, Extra, Head, Logs, Meta, NotEvaluated, RuleError, RuleSet, ScanError, Sifted, parse,
 };
+use crate::windows::{Firing, Taken, Windows, places};
 
 /// How deep wrappers and envelopes are opened.
 const MAX_DEPTH: u8 = 2;
+/// How CloudTrail begins its records.
+const CALL: &str = "{\"eventVersion\"";
 
 /// Rules that are asked about events as text.
 #[derive(Debug)]
@@ -39,46 +43,35 @@ pub struct Lines {
     rules: Logs,
     /// By log, in the order of its rules.
     told: BTreeMap<Source, Vec<Told>>,
+    /// Whether there are rules for anything but calls.
+    has_rules_for_findings: bool,
+    /// In the order of their list.
+    correlations: Vec<Told>,
+    /// Their places there.
+    places: BTreeMap<String, usize>,
+    windows: Mutex<Windows>,
     mapping: Mapping,
     known_networks: Vec<IpNet>,
 }
 
-/// What is known of a rule before any event.
-#[derive(Debug)]
-struct Told {
-    /// What stands in its lines between the event's id and the resource.
-    text: String,
-    /// What hits are about; `None` where the rule says it in a way that cannot be used.
-    response: Option<Response>,
+/// Why a text could not be examined.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// It is no JSON object, or a part that a rule looks at cannot be read.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// It is of a source that is read, and not as that source writes.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
 }
 
-/// The part of a line that the rule says, in the order its members are written.
-#[derive(Serialize)]
-struct OfRule<'a> {
-    rule_id: &'a str,
-    title: &'a str,
-    level: &'static str,
-}
-
-impl Told {
-    fn new(rule: &Rule, response: Option<&Response>) -> Result<Self, serde_json::Error> {
-        let level = rule.meta.level.unwrap_or(Level::Medium).as_str();
-        let said = OfRule { rule_id: rule.meta.key(), title: &rule.meta.title, level };
-        let said = serde_json::to_string(&said)?;
-        let members = said.trim_start_matches('{').trim_end_matches('}');
-        Ok(Self { text: format!(",{members},\"resource\":"), response: response.cloned() })
-    }
-}
-
-/// What may stand around records.
-#[derive(Deserialize)]
-struct Around<'a> {
-    #[serde(borrow, rename = "Records")]
-    records: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    detail: Option<&'a RawValue>,
-    #[serde(rename = "detail-type")]
-    detail_type: Option<String>,
+/// What is known of an event that rules matched.
+struct Matched<'a> {
+    source: Source,
+    id: &'a str,
+    /// Places of the rules.
+    fired: Vec<usize>,
+    scene: Option<&'a Scene<'a>>,
 }
 
 impl Lines {
@@ -91,36 +84,63 @@ impl Lines {
     ) -> (Self, Vec<RuleError>) {
         let mut errors = Vec::new();
         let mut documents = Vec::new();
-        let mut responses = BTreeMap::new();
+        let mut responses: BTreeMap<String, Response> = BTreeMap::new();
+        let mut silent = BTreeSet::new();
         for (name, text) in files {
             for document in parse(name.as_ref(), text.as_ref()) {
                 match document {
-                    Ok(Document::Rule(rule)) => {
-                        match Response::of(&rule) {
-                            Ok(response) => {
-                                let response = response.unwrap_or(Response::FOREIGN);
-                                responses.insert(rule.meta.key().to_owned(), response);
+                    Ok(document) => {
+                        let meta = match &document {
+                            Document::Rule(rule) => Some(&rule.meta),
+                            Document::Correlation(correlation) => Some(&correlation.meta),
+                            Document::Filter(_) => None,
+                        };
+                        if let Some(meta) = meta {
+                            let key = || meta.key().to_owned();
+                            match Response::of_meta(meta) {
+                                Ok(Some(response)) => _ = responses.insert(key(), response),
+                                Ok(None) => {
+                                    silent.insert(key());
+                                    responses.insert(key(), Response::FOREIGN);
+                                }
+                                // It still says what it finds, if not where to look.
+                                Err(error) => errors.push(error),
                             }
-                            // The rule still says what it finds, if not where to look.
-                            Err(error) => errors.push(error),
                         }
-                        documents.push(Document::Rule(rule));
+                        documents.push(document);
                     }
-                    Ok(other) => documents.push(other),
                     Err(error) => errors.push(error),
                 }
             }
         }
-        let (rules, duplicates) = Logs::new(documents);
-        errors.extend(duplicates);
+        let (rules, more) = Logs::new(documents);
+        errors.extend(more);
+        // A rule of ours says by its section that it has something to say.
+        silent.retain(|key| rules.correlations().silences(key));
+        let of_meta = |meta: &Meta| {
+            // Texts are always written.
+            Told::new(meta, responses.get(meta.key()), silent.contains(meta.key())).ok()
+        };
         let mut told: BTreeMap<Source, Vec<Told>> = BTreeMap::new();
         for source in Source::ALL {
             let rules = rules.of(source).into_iter().flat_map(RuleSet::rules);
-            // Texts are always written.
-            let of_rule = |rule: &Rule| Told::new(rule, responses.get(rule.meta.key())).ok();
-            told.insert(source, rules.filter_map(of_rule).collect());
+            told.insert(source, rules.filter_map(|rule| of_meta(&rule.meta)).collect());
         }
-        (Self { rules, told, mapping, known_networks }, errors)
+        let is_for_findings = |(source, told): (&Source, &Vec<Told>)| {
+            *source != Source::CloudTrail && !told.is_empty()
+        };
+        let list = rules.correlations().list().iter();
+        let lines = Self {
+            has_rules_for_findings: told.iter().any(is_for_findings),
+            correlations: list.filter_map(|found| of_meta(&found.correlation.meta)).collect(),
+            places: places(rules.correlations()),
+            windows: Mutex::default(),
+            rules,
+            told,
+            mapping,
+            known_networks,
+        };
+        (lines, errors)
     }
 
     /// The rules.
@@ -133,21 +153,43 @@ impl Lines {
         self.rules.not_evaluated()
     }
 
-    /// Appends a line for each hit on `text`, one JSON object: an event, an EventBridge envelope
-    /// around one, or a log file (`{"Records":[…]}`). Hits of an event come by rule key, then
-    /// resource. Returns how many there were.
+    /// Appends a line for each hit on `text`, one JSON object: a record of any source that is
+    /// read, in its envelope or without, a wrapper of several (`{"Records":[…]}`), a row of an
+    /// export of CloudTrail, or any other object, which is asked as a call is. Hits of an event
+    /// come by rule key. Returns how many there were.
+    ///
+    /// Correlations count what matched, and fire in [`Self::finish`]. Texts may come in any
+    /// order, twice, and from several threads.
     ///
     /// # Errors
-    /// Where the text is no JSON object. Of an event that no rule can match, not everything is
-    /// read.
-    pub fn examine(&self, text: &str, out: &mut Vec<u8>) -> Result<usize, ScanError> {
+    /// Where the text is no JSON object, or a finding is not as its source writes it. Of an
+    /// event that no rule can match, not everything is read.
+    pub fn examine(&self, text: &str, out: &mut Vec<u8>) -> Result<usize, LineError> {
         let Some(rules) = self.rules.of(Source::CloudTrail) else { return Ok(0) };
-        let sifted = rules.sift(text, !self.known_networks.is_empty());
+        let sifted = self.sift(rules, text);
         let may_be_object = text.starts_with('{') && text.ends_with('}');
-        if may_be_object && sifted.is_empty() {
+        let is_call = sifted.is_call() && (!self.has_rules_for_findings || text.starts_with(CALL));
+        if may_be_object && sifted.is_empty() && is_call {
             return Ok(0);
         }
         self.examine_at((rules, &sifted), text, out, 0)
+    }
+
+    /// Appends a line for each event at which a correlation fired, by time, and forgets them.
+    /// Returns how many matches did not count, because more came than are held.
+    ///
+    /// # Errors
+    /// Never; lines are always written.
+    pub fn finish(&self, out: &mut Vec<u8>) -> Result<u64, LineError> {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let (fired, missed) = windows.finish(self.rules.correlations(), &self.places);
+        drop(windows);
+        self.write_fired(&fired, out)?;
+        Ok(missed)
+    }
+
+    fn sift(&self, rules: &RuleSet, text: &str) -> Sifted {
+        rules.sift(text, !self.known_networks.is_empty())
     }
 
     fn examine_at(
@@ -156,162 +198,245 @@ impl Lines {
         text: &str,
         out: &mut Vec<u8>,
         depth: u8,
-    ) -> Result<usize, ScanError> {
+    ) -> Result<usize, LineError> {
         let head = Head::read(text)?;
-        if depth < MAX_DEPTH && !head.has("eventName") && head.may_be_around() {
-            let around: Around<'_> = serde_json::from_str(text).map_err(ScanError::from)?;
-            if let Some(records) = around.records {
-                let mut found = 0;
-                for record in records {
-                    found += self.examine_at((rules, sifted), record.get(), out, depth + 1)?;
-                }
-                return Ok(found);
+        if head.has("eventName") {
+            return self.call((rules, sifted), text, &head, None, out);
+        }
+        match recognise(text)? {
+            Shape::Record(Source::CloudTrail, Cow::Borrowed(text), account) => {
+                self.call((rules, sifted), text, &Head::read(text)?, account, out)
             }
-            if let (Some(detail), Some(kind)) = (around.detail, around.detail_type)
-                && kind.ends_with("via CloudTrail")
-            {
-                return self.examine_at((rules, sifted), detail.get(), out, depth + 1);
+            Shape::Record(Source::CloudTrail, Cow::Owned(text), account) => {
+                let sifted = self.sift(rules, &text);
+                self.call((rules, &sifted), &text, &Head::read(&text)?, account, out)
+            }
+            Shape::Record(source, text, _) => self.finding(source, &text, out),
+            Shape::Many(texts) if depth < MAX_DEPTH => {
+                let mut found = 0;
+                for text in texts {
+                    found += match text {
+                        Cow::Borrowed(text) => {
+                            self.examine_at((rules, sifted), text, out, depth + 1)?
+                        }
+                        Cow::Owned(text) => {
+                            let sifted = self.sift(rules, &text);
+                            self.examine_at((rules, &sifted), &text, out, depth + 1)?
+                        }
+                    };
+                }
+                Ok(found)
+            }
+            Shape::Many(_) | Shape::Unknown(_) => {
+                self.call((rules, sifted), text, &head, None, out)
             }
         }
-        let extra = self.extra(&head);
-        let fired = rules.places_sifted(sifted, &head, &extra);
+    }
+
+    /// A call, or what is asked as one. `account`: that of its envelope.
+    fn call(
+        &self,
+        (rules, sifted): (&RuleSet, &Sifted),
+        text: &str,
+        head: &Head<'_>,
+        account: Option<AccountId>,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, LineError> {
+        if head.has_object_in_text()
+            && let Ok(event) = cloudtrail::parse(text)
+            && event.raw != text
+        {
+            let sifted = self.sift(rules, &event.raw);
+            let head = Head::read(&event.raw)?;
+            return self.call((rules, &sifted), &event.raw, &head, account, out);
+        }
+        let address = || head.text("sourceIPAddress").and_then(|a| a.parse::<IpAddr>().ok());
+        let fired = rules.places_sifted(sifted, head, &self.extra(address));
         if fired.is_empty() {
             return Ok(0);
         }
         let told = self.told.get(&Source::CloudTrail).map(Vec::as_slice).unwrap_or_default();
-        let fired: Vec<&Told> = fired.into_iter().filter_map(|place| told.get(place)).collect();
-        self.write(text, &head, &fired, out)
-    }
-
-    fn extra(&self, head: &Head<'_>) -> Extra {
-        if self.known_networks.is_empty() {
-            return Extra::NONE;
-        }
-        let address = head.text("sourceIPAddress").and_then(|a| a.parse::<IpAddr>().ok());
-        extra_for(address, &self.known_networks)
-    }
-
-    fn write(
-        &self,
-        text: &str,
-        head: &Head<'_>,
-        fired: &[&Told],
-        out: &mut Vec<u8>,
-    ) -> Result<usize, ScanError> {
-        let id = head.text("eventID").filter(|id| !id.is_empty());
-        let id = id.unwrap_or_else(|| Cow::Owned(derive("event", &[text]).to_string()));
-        let points = |told: &&Told| told.response.as_ref().is_some_and(|r| self.points(r));
-        let (closely, scene);
-        let scene = if !fired.iter().any(points) {
+        let fired_told = || fired.iter().filter_map(|place| told.get(*place));
+        let event = if fired_told().any(|told| self.rules.correlations().counts(&told.key)) {
+            cloudtrail::parse(text).ok().map(|event| in_account(event, account.as_ref()))
+        } else {
             None
-        } else if let Some(glanced) = Scene::at_a_glance(head) {
+        };
+        let points = fired_told().filter_map(|told| told.response.as_ref());
+        let needs_scene = !self.mapping.is_empty() || points.into_iter().any(|r| !r.is_by_event());
+        let (closely, scene);
+        let scene = if let Some(event) = &event {
+            scene = Scene::of(event);
+            Some(&scene)
+        } else if !needs_scene {
+            None
+        } else if let Some(glanced) = Scene::at_a_glance(head, account.as_ref()) {
             scene = glanced;
             Some(&scene)
         } else if let Ok(event) = cloudtrail::parse(text) {
-            closely = event;
+            closely = in_account(event, account.as_ref());
             scene = Scene::of(&closely);
             Some(&scene)
         } else {
             None
         };
-        // Where in `out` things stand that every line has, or every one by the mapping.
-        let (mut id_at, mut by_mapping_at) = (None, None);
-        for told in fired {
-            out.extend_from_slice(br#"{"event_id":"#);
-            again(&mut id_at, out, |out| json(out, &id))?;
-            out.extend_from_slice(told.text.as_bytes());
-            match (scene, told.response.as_ref().filter(|r| self.points(r))) {
-                (Some(scene), Some(response)) if response.is_by_event() => {
-                    again(&mut by_mapping_at, out, |out| {
-                        json(out, &scene.by_mapping(&self.mapping)?.resources.first())
-                    })?;
-                }
-                (Some(scene), Some(response)) => {
-                    let located = response.located(scene, &self.mapping)?;
-                    json(out, &located.resources.first())?;
-                }
-                (None, _) | (_, None) => out.extend_from_slice(b"null"),
-            }
-            out.extend_from_slice(b"}\n");
+        let id = head.text("eventID").filter(|id| !id.is_empty());
+        let id = id.unwrap_or_else(|| Cow::Owned(derive("event", &[text]).to_string()));
+        let matched = Matched { source: Source::CloudTrail, id: &id, fired, scene };
+        let written = self.write(&matched, out)?;
+        Ok(written + self.correlate(&matched, event.as_ref(), out)?)
+    }
+
+    /// What a service found.
+    fn finding(&self, of: Source, text: &str, out: &mut Vec<u8>) -> Result<usize, LineError> {
+        let Some(rules) = self.rules.of(of).filter(|rules| rules.rules().len() > 0) else {
+            return Ok(0);
+        };
+        let event = source::parse(of, text)?;
+        if event.stands(Standing::Closed) {
+            return Ok(0);
         }
-        Ok(fired.len())
+        let address = || event.source_address.as_deref().and_then(|a| a.parse().ok());
+        let fired = rules.places(&Head::read(&event.raw)?, &self.extra(address));
+        let scene = Scene::of(&event);
+        let matched = Matched { source: of, id: event.id.as_str(), fired, scene: Some(&scene) };
+        let written = self.write(&matched, out)?;
+        Ok(written + self.correlate(&matched, Some(&event), out)?)
     }
 
-    /// Whether the response or the mapping may name a resource.
-    fn points(&self, response: &Response) -> bool {
-        !(response.is_by_event() && self.mapping.is_empty())
+    fn extra(&self, address: impl FnOnce() -> Option<IpAddr>) -> Extra {
+        if self.known_networks.is_empty() {
+            return Extra::NONE;
+        }
+        extra_for(address(), &self.known_networks)
+    }
+
+    fn fired<'s>(&'s self, matched: &'s Matched<'_>) -> impl Iterator<Item = &'s Told> {
+        let told = self.told.get(&matched.source).map(Vec::as_slice).unwrap_or_default();
+        matched.fired.iter().filter_map(|place| told.get(*place))
+    }
+
+    fn write(&self, matched: &Matched<'_>, out: &mut Vec<u8>) -> Result<usize, ScanError> {
+        let mut writer = Writer::new(out, matched.id);
+        let mut written = 0;
+        for told in self.fired(matched).filter(|told| !told.is_silent) {
+            let response = told.response.as_ref().zip(matched.scene);
+            match response {
+                Some((response, scene)) if response.is_by_event() => writer.line(told, || {
+                    if self.mapping.is_empty() {
+                        return Ok(None);
+                    }
+                    Ok(scene.by_mapping(&self.mapping)?.resources.first())
+                })?,
+                Some((response, scene)) => {
+                    let located = response.located(scene, &self.mapping)?;
+                    writer.line(told, || Ok(located.resources.first()))?;
+                }
+                None => writer.line(told, || Ok(()))?,
+            }
+            written += 1;
+        }
+        Ok(written)
+    }
+
+    /// Counts what matched, and writes what thereby came to be decided.
+    fn correlate(
+        &self,
+        matched: &Matched<'_>,
+        event: Option<&Event>,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, ScanError> {
+        let correlations = self.rules.correlations();
+        let mut counted = self.fired(matched).filter(|told| correlations.counts(&told.key));
+        let (Some(event), Some(first)) = (event, counted.next()) else { return Ok(0) };
+        let resource = |place: usize| {
+            let response = self.correlations.get(place).and_then(|told| told.response.as_ref());
+            let Some((response, scene)) = response.zip(matched.scene) else { return Ok(None) };
+            if response.is_by_event() && self.mapping.is_empty() {
+                return Ok(None);
+            }
+            Ok(response.located(scene, &self.mapping)?.resources.into_iter().next())
+        };
+        let keys = std::iter::once(first).chain(counted).map(|told| told.key.as_str());
+        let taken = Taken::new(correlations, &self.places, keys, event, resource)?;
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let fired = windows.take(correlations, &self.places, taken);
+        drop(windows);
+        self.write_fired(&fired, out)
+    }
+
+    fn write_fired(&self, fired: &[Firing], out: &mut Vec<u8>) -> Result<usize, ScanError> {
+        let mut written = 0;
+        for firing in fired {
+            let Some(told) = self.correlations.get(firing.correlation) else { continue };
+            if !told.is_silent {
+                let mut writer = Writer::new(out, firing.event().as_str());
+                writer.line(told, || Ok(firing.resource()))?;
+                written += 1;
+            }
+        }
+        Ok(written)
     }
 }
 
-fn json(out: &mut Vec<u8>, value: &impl Serialize) -> Result<(), ScanError> {
-    serde_json::to_writer(out, value).map_err(ScanError::from)
-}
-
-/// Writes something the first time, and copies what was written from then on.
-fn again(
-    at: &mut Option<Range<usize>>,
-    out: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), ScanError>,
-) -> Result<(), ScanError> {
-    if let Some(at) = at {
-        out.extend_from_within(at.clone());
-        return Ok(());
+/// The event in the account of its envelope, where it names none itself.
+fn in_account(mut event: Event, account: Option<&AccountId>) -> Event {
+    if let Some(account) = account.filter(|_| event.account.as_str() == "unknown") {
+        event.account = account.clone();
     }
-    let start = out.len();
-    write(out)?;
-    *at = Some(start..out.len());
-    Ok(())
+    event
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const RULE: &str = "title: T\nid: r-1\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n  s:\n    a: AbC\n  condition: s\n";
-    const OWN: &str = "title: Stopped\nid: own\nlevel: high\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n  s:\n    eventName: StopLogging\n  condition: s\naisaws:\n  resource: {type: 'AWS::CloudTrail::Trail', id: requestParameters.name}\n  controls: []\n  stage: test\n";
+    const RULE: &str = "title: T\nid: r-1\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n  s:\n    eventName: A\n  condition: s\n";
+    const OFTEN: &str = "---\ntitle: Often\nid: often\ncorrelation:\n  type: event_count\n  rules: [r-1]\n  group-by: [user]\n  timespan: 1m\n  condition: { gte: 3 }\n";
 
-    fn lines(text: &str) -> String {
-        let (rules, errors) =
-            Lines::new([("r.yml", RULE), ("own.yml", OWN)], Vec::new(), Mapping::default());
+    /// Users by whose third event the correlation fired, and how many matches did not count.
+    fn fired(limit: usize, order: impl Fn(&mut Vec<(i64, usize)>)) -> (Vec<String>, u64) {
+        let rules = format!("{RULE}{OFTEN}");
+        let (mut lines, errors) = Lines::new([("r.yml", &rules)], Vec::new(), Mapping::default());
         assert!(errors.is_empty(), "{errors:?}");
+        lines.windows.get_mut().unwrap().limit = limit;
+        // Three events of each user within a minute, users half a minute apart.
+        let mut events: Vec<(i64, usize)> = (0..200_usize)
+            .flat_map(|user| (0..3).map(move |n| (i64::try_from(user).unwrap() * 30 + n * 9, user)))
+            .collect();
+        events.sort_unstable();
+        order(&mut events);
         let mut out = Vec::new();
-        rules.examine(text, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn any_object_is_asked_and_a_missing_id_is_derived_from_the_text() {
-        let text = r#"{"a":"aBc"}"#;
-        let id = derive("event", &[text]);
-        let expected = format!(
-            "{{\"event_id\":\"{id}\",\"rule_id\":\"r-1\",\"title\":\"T\",\"level\":\"medium\",\"resource\":null}}\n"
-        );
-        assert_eq!(lines(text), expected);
-        assert_eq!(lines(r#"{"a":"b"}"#), "");
-    }
-
-    #[test]
-    fn a_rule_that_points_at_a_resource_names_it() {
-        let record = r#"{"eventID":"e-1","eventTime":"2026-03-01T10:00:00Z","eventName":"StopLogging","eventSource":"cloudtrail.amazonaws.com","awsRegion":"eu-west-1","recipientAccountId":"111122223333","requestParameters":{"name":"main"}}"#;
-        let expected = "{\"event_id\":\"e-1\",\"rule_id\":\"own\",\"title\":\"Stopped\",\"level\":\"high\",\"resource\":{\"type\":\"AWS::CloudTrail::Trail\",\"id\":\"main\",\"account\":\"111122223333\",\"region\":\"eu-west-1\"}}\n";
-        let envelope = format!(
-            r#"{{"version":"0","detail-type":"AWS API Call via CloudTrail","detail":{record}}}"#
-        );
-        let log = format!(r#"{{"format":1,"Records":[{record}]}}"#);
-        let logs = format!(r#"{{"Records":[{envelope},{{}}]}}"#);
-        for text in [record, &envelope, &log, &logs] {
-            assert_eq!(lines(text), expected, "{text}");
+        for (second, user) in events {
+            let time = jiff::Timestamp::from_second(1_772_359_200 + second).unwrap();
+            let text = format!(
+                r#"{{"eventID":"{user}-{second}","eventTime":"{time}","eventName":"A","eventSource":"s","user":"{user}"}}"#
+            );
+            lines.examine(&text, &mut out).unwrap();
         }
-        // Without a time it is no event of the product, and still a hit.
-        let bare = r#"{"eventID":"e-1","eventName":"stoplogging"}"#;
-        assert!(lines(bare).ends_with("\"resource\":null}\n"), "{}", lines(bare));
+        let missed = lines.finish(&mut out).unwrap();
+        assert!(lines.windows.get_mut().unwrap().is_empty());
+        let out = String::from_utf8(out).unwrap();
+        assert!(!out.contains("r-1"), "a rule that is only there to be correlated is silent");
+        (out.lines().map(|line| line.split('"').nth(3).unwrap().to_owned()).collect(), missed)
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
-        let (rules, _) = Lines::new([("r.yml", RULE)], Vec::new(), Mapping::default());
-        for text in ["", "1", "[]", "{", "{\"a\":\"abc\"}{\"a\":2}"] {
-            assert!(rules.examine(text, &mut Vec::new()).is_err(), "{text}");
-        }
+    fn what_is_held_is_bounded_and_nothing_is_lost_of_what_comes_in_order() {
+        let every: Vec<String> =
+            (0..200).map(|user| format!("{user}-{}", user * 30 + 18)).collect();
+        assert_eq!(fired(50_000, |_| {}), (every.clone(), 0));
+        assert_eq!(fired(50_000, |events| events.reverse()), (every.clone(), 0));
+        let (mut few_held, missed) = fired(160, |_| {});
+        few_held.sort_by_key(|id| id.split('-').next().unwrap().parse::<u32>().unwrap());
+        assert_eq!((few_held, missed), (every, 0));
+    }
+
+    #[test]
+    fn what_did_not_count_is_told() {
+        // All users at once are more than are held.
+        let (fired, missed) =
+            fired(40, |events| events.sort_unstable_by_key(|(s, u)| (s % 30, *u)));
+        assert!(missed > 0 && fired.len() < 200, "{missed} {}", fired.len());
     }
 }

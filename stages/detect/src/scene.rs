@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use aisaws_core::arn::Arn;
 use aisaws_core::event::{Event, Report};
+use aisaws_core::id::AccountId;
 use aisaws_core::resource::{Owner, ResourceRef};
 use aisaws_core::source::glance::{self, glance};
 
@@ -45,9 +46,12 @@ impl<'e> Scene<'e> {
     }
 
     /// Of a record of CloudTrail whose top level was read; `None` where only a close reading
-    /// tells, see [`glance`].
-    pub(crate) fn at_a_glance(head: &'e Head<'e>) -> Option<Self> {
-        let glance = glance(head.members())?;
+    /// tells, see [`glance`]. `account`: that of its envelope.
+    pub(crate) fn at_a_glance(head: &'e Head<'e>, account: Option<&AccountId>) -> Option<Self> {
+        let mut glance = glance(head.members())?;
+        if let Some(account) = account.filter(|_| glance.here.account.as_str() == "unknown") {
+            glance.here.account = account.clone();
+        }
         Some(Self {
             service: Cow::Borrowed(glance.service),
             name: Cow::Borrowed(glance.name),

@@ -46,6 +46,15 @@ pub(crate) fn run(
             }
         }
     });
+    let mut fired = Vec::new();
+    let missed = rules.finish(&mut fired)?;
+    output::bytes(&fired);
+    if missed > 0 {
+        output::note(&format!(
+            "{missed} matches did not count for correlations: more came within their spans than \
+             are held at once; hand in fewer files at a time, each in the order of time"
+        ));
+    }
     if unread > NAMED {
         output::note(&format!("and {} more that could not be read", unread - NAMED));
     }

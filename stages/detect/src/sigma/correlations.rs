@@ -177,6 +177,11 @@ impl Correlations {
         self.silent.contains(key)
     }
 
+    /// Whether matches of the rule or correlation count for any.
+    pub fn counts(&self, key: &str) -> bool {
+        self.feeds.contains_key(key)
+    }
+
     /// Where an event counts at which these rules or correlations fired.
     ///
     /// # Errors

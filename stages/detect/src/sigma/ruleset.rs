@@ -12,7 +12,7 @@ use super::error::{Place, RuleError};
 use super::index::{demanded, members, needs};
 use super::prefilter::{Clue, Prefilter, are_rare, required};
 use super::scan::{Head, Label, ScanError};
-use super::sieve::{ByHash, Member, Names, Told, folded_hash, is_plain};
+use super::sieve::{ByHash, Member, Names, Told, folded_hash, is_plain, spelling};
 use super::text::fold;
 
 /// The top-level name under which a caller adds what it knows about an event. An event's own
@@ -97,15 +97,21 @@ pub struct Demand {
 
 /// What [`RuleSet::sift`] could tell.
 #[derive(Debug, Clone)]
-pub struct Sifted(
+pub struct Sifted {
     /// The rules that may match, in order; `None`: nothing could be told.
-    Option<Vec<u32>>,
-);
+    candidates: Option<Vec<u32>>,
+    is_call: bool,
+}
 
 impl Sifted {
     /// Whether no rule matches any event in the text.
     pub fn is_empty(&self) -> bool {
-        self.0.as_ref().is_some_and(Vec::is_empty)
+        self.candidates.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// Whether the text names a call as records of CloudTrail do, and is no row of an export.
+    pub fn is_call(&self) -> bool {
+        self.is_call
     }
 }
 
@@ -265,6 +271,11 @@ impl RuleSet {
         }
     }
 
+    /// As [`Self::matching_head`]: the places of the rules among [`Self::rules`].
+    pub fn places(&self, head: &Head<'_>, extra: &Extra) -> Vec<usize> {
+        self.confirm_places(head, &self.candidates(head, extra), extra)
+    }
+
     /// As [`Self::matching`], for an event whose name and source were read already, so that it
     /// is known to be JSON: an event that no rule can match is not parsed again.
     ///
@@ -296,8 +307,9 @@ impl RuleSet {
     /// is, or any event inside it. `with_extra`: whether something may be added to the event.
     pub fn sift(&self, raw: &str, with_extra: bool) -> Sifted {
         let bytes = raw.as_bytes();
-        if !is_plain(bytes) {
-            return Sifted(None);
+        let spelling = spelling(bytes);
+        if !spelling.is_plain {
+            return Sifted { candidates: None, is_call: false };
         }
         let mut candidates = self.always.clone();
         let mut is_clear = true;
@@ -326,13 +338,14 @@ impl RuleSet {
                 Told::Unclear => is_clear = false,
             });
         }
+        let is_call = names.count > 0 && !spelling.has_object_in_text;
         if !is_clear {
-            return Sifted(None);
+            return Sifted { candidates: None, is_call };
         }
         if !candidates.is_empty() {
             self.settle(&mut candidates, names.as_slice(), sources.as_slice(), with_extra);
         }
-        Sifted(Some(candidates))
+        Sifted { candidates: Some(candidates), is_call }
     }
 
     /// As [`Self::matching_head`], of an event that is or stands in the text that was sifted.
@@ -343,7 +356,7 @@ impl RuleSet {
 
     /// As [`Self::matching_sifted`]: the places of the rules among [`Self::rules`].
     pub fn places_sifted(&self, sifted: &Sifted, head: &Head<'_>, extra: &Extra) -> Vec<usize> {
-        match &sifted.0 {
+        match &sifted.candidates {
             Some(candidates) => self.confirm_places(head, candidates, extra),
             None => self.confirm_places(head, &self.candidates(head, extra), extra),
         }

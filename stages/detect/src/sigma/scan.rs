@@ -90,9 +90,10 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Whether records may lie inside: in an envelope's `detail` or a log file's `Records`.
-    pub(crate) fn may_be_around(&self) -> bool {
-        self.has("Records") || (self.has("detail") && self.has("detail-type"))
+    /// Whether a structure stands in it as a text, as in the rows of an export.
+    pub(crate) fn has_object_in_text(&self) -> bool {
+        let structures = ["requestParameters", "responseElements", "userIdentity"];
+        structures.iter().any(|name| self.raw(name).is_some_and(|raw| raw.starts_with("\"{")))
     }
 
     /// Name and raw text of every member, in the order of the event.

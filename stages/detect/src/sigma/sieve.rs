@@ -9,12 +9,34 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use memchr::{memchr, memchr_iter, memmem};
 
-/// Whether every ASCII character of a JSON text that has no meaning in JSON stands there as
-/// itself: nothing is escaped that need not be, and no other letter folds into one.
+/// How a JSON text is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spelling {
+    /// Every ASCII character of the text that has no meaning in JSON stands there as itself:
+    /// nothing is escaped that need not be, and no other letter folds into one.
+    pub(super) is_plain: bool,
+    /// A text in it may be an object again, as in the rows of an export.
+    pub(super) has_object_in_text: bool,
+}
+
+pub(super) fn spelling(raw: &[u8]) -> Spelling {
+    let mut spelling = Spelling { is_plain: raw.is_ascii(), has_object_in_text: false };
+    for at in memchr_iter(b'\\', raw) {
+        match raw.get(at + 1) {
+            Some(b'u' | b'/') => spelling.is_plain = false,
+            Some(b'"') => {
+                let before = at.checked_sub(2).and_then(|from| raw.get(from..at));
+                spelling.has_object_in_text |= before == Some(b"\"{");
+            }
+            Some(_) | None => {}
+        }
+    }
+    spelling
+}
+
 pub(super) fn is_plain(raw: &[u8]) -> bool {
     raw.is_ascii()
-        && (memchr(b'\\', raw).is_none()
-            || memchr_iter(b'\\', raw).all(|at| !matches!(raw.get(at + 1), Some(b'u' | b'/'))))
+        && memchr_iter(b'\\', raw).all(|at| !matches!(raw.get(at + 1), Some(b'u' | b'/')))
 }
 
 /// The values a member may have.

@@ -6,11 +6,11 @@ use aisaws_core::conformance::windows::MemoryWindows;
 use aisaws_core::event::Event;
 use aisaws_core::port::{Correlator as _, Detector as _, Windows as _};
 use aisaws_core::source::cloudtrail;
-use aisaws_detect::Detect;
 use aisaws_detect::sigma::{Problem, RuleError};
+use aisaws_detect::{Detect, Lines, Mapping};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const BASE: &str = r"
 title: Failed login
@@ -99,13 +99,34 @@ fn run(detect: &Detect, chunks: &[Vec<Event>]) -> BTreeSet<(String, String)> {
     fired
 }
 
+/// The same by lines of text, in whatever order the texts come.
+fn of_lines(correlations: &str, events: &[Event]) -> BTreeSet<(String, String)> {
+    let text = format!("{BASE}{correlations}");
+    let (lines, _) = Lines::new([("f.yml", text.as_str())], Vec::new(), Mapping::NONE);
+    let mut out = Vec::new();
+    for event in events.iter().rev() {
+        lines.examine(&event.raw, &mut out).unwrap();
+    }
+    out.clear();
+    assert_eq!(lines.finish(&mut out).unwrap(), 0);
+    let read = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let of = |name: &str| line[name].as_str().unwrap().to_owned();
+        (of("rule_id"), of("event_id"))
+    };
+    std::str::from_utf8(&out).unwrap().lines().map(read).collect()
+}
+
 /// Ids of events at which the correlation of that section fires.
 fn fired_at(section: &str, events: &[(i64, &str, &str, &str)]) -> Vec<String> {
     let detect = load(&correlation("c", section)).unwrap();
     let events = events.iter().enumerate();
     let events =
         events.map(|(id, (second, kind, user, value))| event(id, *second, kind, user, value));
-    run(&detect, &[events.collect()]).into_iter().map(|(_, id)| id).collect()
+    let events: Vec<Event> = events.collect();
+    let fired = run(&detect, std::slice::from_ref(&events));
+    assert_eq!(of_lines(&correlation("c", section), &events), fired);
+    fired.into_iter().map(|(_, id)| id).collect()
 }
 
 #[test]

@@ -1,0 +1,266 @@
+//! Correlations over the events of one run: matches are held in memory, and fire once all that
+//! could change it has come.
+//!
+//! What is held is bounded. Where it becomes too much, the older half is decided and let go:
+//! exact for events that come in the order of their times, as far as the bound reaches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aisaws_core::event::Event;
+use aisaws_core::id::EventId;
+use aisaws_core::resource::ResourceRef;
+use aisaws_core::window::{Entry, Match, PER_BUCKET};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::sigma::{Correlations, Resolved, ScanError};
+
+/// Matches that are held.
+const MAX_HELD: usize = 50_000;
+
+/// What an event would be to each correlation that may fire at it.
+#[derive(Debug)]
+pub(crate) struct Spot {
+    pub(crate) event: EventId,
+    by_correlation: BTreeMap<usize, Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    /// What the hit would be about.
+    resource: Option<ResourceRef>,
+    /// Where the hit would count in turn.
+    feeds: Vec<Match>,
+}
+
+/// A correlation that fired.
+#[derive(Debug)]
+pub(crate) struct Firing {
+    time: Timestamp,
+    spot: Arc<Spot>,
+    /// Place of the correlation in the list.
+    pub(crate) correlation: usize,
+}
+
+impl Firing {
+    pub(crate) fn event(&self) -> &EventId {
+        &self.spot.event
+    }
+
+    pub(crate) fn resource(&self) -> Option<&ResourceRef> {
+        self.spot.by_correlation.get(&self.correlation)?.resource.as_ref()
+    }
+}
+
+/// Matches of one group by the number of their bucket.
+#[derive(Debug, Default)]
+struct Group {
+    buckets: BTreeMap<i64, BTreeMap<Entry, Arc<Spot>>>,
+    /// Up to this bucket everything is decided.
+    decided: Option<i64>,
+}
+
+/// The matches that are held.
+#[derive(Debug)]
+pub(crate) struct Windows {
+    /// By place of the correlation and values it groups by.
+    groups: BTreeMap<(usize, String), Group>,
+    held: usize,
+    /// How many may be.
+    pub(crate) limit: usize,
+    /// Matches that do not count, because there were too many or they came too late.
+    missed: u64,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self { groups: BTreeMap::new(), held: 0, limit: MAX_HELD, missed: 0 }
+    }
+}
+
+/// Places of the correlations by key.
+pub(crate) fn places(correlations: &Correlations) -> BTreeMap<String, usize> {
+    let keys = correlations.list().iter().map(|resolved| resolved.correlation.meta.key());
+    keys.map(str::to_owned).zip(0..).collect()
+}
+
+/// What [`Windows::take`] is told of an event.
+pub(crate) struct Taken {
+    matches: Vec<Match>,
+    spot: Arc<Spot>,
+}
+
+impl Taken {
+    /// The event at which these rules fired; `resource` says what a correlation would be about.
+    pub(crate) fn new<'k>(
+        correlations: &Correlations,
+        places: &BTreeMap<String, usize>,
+        fired: impl Iterator<Item = &'k str>,
+        event: &Event,
+        resource: impl Fn(usize) -> Result<Option<ResourceRef>, ScanError>,
+    ) -> Result<Self, ScanError> {
+        let place = |found: &Match| places.get(found.key.correlation.as_str()).copied();
+        let matches = correlations.matches(fired, event)?;
+        let mut waiting: Vec<usize> = matches.iter().filter_map(place).collect();
+        let mut by_correlation = BTreeMap::new();
+        while let Some(correlation) = waiting.pop() {
+            if by_correlation.contains_key(&correlation) {
+                continue;
+            }
+            let Some(resolved) = correlations.list().get(correlation) else { continue };
+            let key = resolved.correlation.meta.key();
+            let feeds = correlations.matches(std::iter::once(key), event)?;
+            waiting.extend(feeds.iter().filter_map(place));
+            by_correlation.insert(correlation, Part { resource: resource(correlation)?, feeds });
+        }
+        Ok(Self { matches, spot: Arc::new(Spot { event: event.id.clone(), by_correlation }) })
+    }
+}
+
+impl Windows {
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.held == 0
+    }
+
+    /// Takes the matches of one event; gives back what was decided to make room.
+    pub(crate) fn take(
+        &mut self,
+        correlations: &Correlations,
+        places: &BTreeMap<String, usize>,
+        taken: Taken,
+    ) -> Vec<Firing> {
+        for found in taken.matches {
+            self.hold(places, found, &taken.spot);
+        }
+        if self.held <= self.limit {
+            return Vec::new();
+        }
+        let entries = self.groups.values().flat_map(|group| group.buckets.values().flatten());
+        let mut times: Vec<Timestamp> = entries.map(|(entry, _)| entry.time).collect();
+        let middle = times.len() / 2;
+        let (_, middle, _) = times.select_nth_unstable(middle);
+        let middle = *middle;
+        let mut fired = self.decide(correlations, places, Some(middle));
+        if self.held > self.limit / 4 * 3 {
+            // Their spans are too long for what can be held: they are cut here.
+            self.missed = self.missed.saturating_add(self.held as u64);
+            fired.extend(self.decide(correlations, places, None));
+        }
+        fired
+    }
+
+    /// Everything that is held is decided; and how many matches did not count.
+    pub(crate) fn finish(
+        &mut self,
+        correlations: &Correlations,
+        places: &BTreeMap<String, usize>,
+    ) -> (Vec<Firing>, u64) {
+        (self.decide(correlations, places, None), std::mem::take(&mut self.missed))
+    }
+
+    fn hold(&mut self, places: &BTreeMap<String, usize>, found: Match, spot: &Arc<Spot>) {
+        let Some(place) = places.get(found.key.correlation.as_str()) else { return };
+        let group = self.groups.entry((*place, found.key.group)).or_default();
+        let is_late = group.decided.is_some_and(|decided| found.bucket <= decided);
+        let bucket = group.buckets.entry(found.bucket).or_default();
+        if bucket.contains_key(&found.entry) {
+            return;
+        }
+        let is_full = u32::try_from(bucket.len()).is_ok_and(|count| count >= PER_BUCKET);
+        self.missed = self.missed.saturating_add(u64::from(is_late || is_full));
+        if !is_full {
+            bucket.insert(found.entry, spot.clone());
+            self.held += 1;
+        }
+    }
+
+    /// Decides the buckets about which nothing more comes if no event before that time comes.
+    fn decide(
+        &mut self,
+        correlations: &Correlations,
+        places: &BTreeMap<String, usize>,
+        before: Option<Timestamp>,
+    ) -> Vec<Firing> {
+        let mut fired = Vec::new();
+        let mut horizons: Vec<Option<Timestamp>> = Vec::new();
+        // Those that others need stand before them in the list.
+        for (place, resolved) in correlations.list().iter().enumerate() {
+            let mut horizon = before;
+            for part in resolved.parts.iter().filter_map(|key| places.get(key)) {
+                let part_span = correlations.list().get(*part).map_or(0, span_seconds);
+                let part_horizon = horizons.get(*part).copied().flatten();
+                horizon = part_horizon.map(|at| {
+                    let lag = SignedDuration::from_secs(part_span.saturating_mul(3));
+                    at.checked_sub(lag).unwrap_or(Timestamp::MIN)
+                });
+            }
+            horizons.push(horizon);
+            let newly = self.decide_one(place, resolved, horizon);
+            for firing in &newly {
+                let part = firing.spot.by_correlation.get(&place);
+                for found in part.into_iter().flat_map(|part| &part.feeds) {
+                    self.hold(places, found.clone(), &firing.spot);
+                }
+            }
+            fired.extend(newly);
+        }
+        fired.sort_by(|a, b| {
+            (a.time, a.event(), a.correlation).cmp(&(b.time, b.event(), b.correlation))
+        });
+        fired
+    }
+
+    fn decide_one(
+        &mut self,
+        place: usize,
+        resolved: &Resolved,
+        horizon: Option<Timestamp>,
+    ) -> Vec<Firing> {
+        // A bucket is decided when the one behind it is over too.
+        let last = horizon.map_or(i64::MAX, |at| {
+            at.as_second().div_euclid(span_seconds(resolved).max(1)).saturating_sub(2)
+        });
+        let mut fired = Vec::new();
+        let range = (place, String::new())..(place + 1, String::new());
+        for (_, group) in self.groups.range_mut(range) {
+            let after = group.decided.map_or(i64::MIN, |decided| decided.saturating_add(1));
+            if after > last {
+                continue;
+            }
+            for bucket in group.buckets.range(after..=last).map(|(number, _)| *number) {
+                fired.extend(group.firings(bucket, place, resolved));
+            }
+            group.decided = Some(last);
+            // The last one may still be looked back at.
+            let rest = group.buckets.split_off(&last);
+            let gone = std::mem::replace(&mut group.buckets, rest);
+            self.held -= gone.values().map(BTreeMap::len).sum::<usize>();
+        }
+        self.groups.retain(|(of, _), group| *of != place || !group.buckets.is_empty());
+        fired
+    }
+}
+
+impl Group {
+    /// At which events of the bucket the correlation fires.
+    fn firings(&self, bucket: i64, place: usize, resolved: &Resolved) -> Vec<Firing> {
+        let around = bucket.saturating_sub(1)..=bucket.saturating_add(1);
+        let entries = self.buckets.range(around).flat_map(|(_, entries)| entries.keys());
+        let entries: Vec<Entry> = entries.cloned().collect();
+        let fired: BTreeSet<EventId> = resolved.firings(bucket, &entries).into_iter().collect();
+        let own = self.buckets.get(&bucket).into_iter().flatten();
+        let mut seen = BTreeSet::new();
+        own.filter(|(entry, _)| fired.contains(&entry.event) && seen.insert(&entry.event))
+            .map(|(entry, spot)| Firing {
+                time: entry.time,
+                spot: spot.clone(),
+                correlation: place,
+            })
+            .collect()
+    }
+}
+
+fn span_seconds(resolved: &Resolved) -> i64 {
+    i64::from(resolved.correlation.timespan_seconds)
+}
