@@ -1,6 +1,6 @@
 //! The least each function needs, as IAM policies.
 //!
-//! A function names what it does ([`Grant`]); a grant is a statement of exact actions on exact
+//! A function names what it does (`Grant`); a grant is a statement of exact actions on exact
 //! resources. No function of the stack touches a protected account with its own role: it assumes
 //! the reader's role, or, where it repairs, the responder's, in a session named after the incident.
 

@@ -133,7 +133,7 @@ impl<'a> Head<'a> {
         serde_json::from_str(raw.get()).map_or(Label::Other, |Text(text)| Label::Text(text))
     }
 
-    /// Builds the members of these names into an object of their own; see [`value_of`] for
+    /// Builds the members of these names into an object of their own; see `value_of` for
     /// those that cannot be read.
     pub fn part(&self, names: &BTreeSet<&str>) -> Value {
         Value::Object(self.build(|name| names.contains(name)))
