@@ -105,7 +105,8 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Infra {
     /// EventBridge rules that let through what the detection rules could match: one JSON object a
-    /// line, `{"pattern":…,"state":…}`
+    /// line, `{"pattern":…,"state":…}`. A rule for which every event of `CloudTrail` is let through
+    /// is named on standard error
     EventPattern {
         /// Sigma rules (`.yml`, `.yaml`), a folder or a file; again for more [default: our own]
         #[arg(long, value_name = "DIR")]

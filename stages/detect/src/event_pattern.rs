@@ -1,22 +1,25 @@
 //! EventBridge event patterns that let through what the rules could match, and little else.
 //!
-//! A rule that demands an event's name or source becomes a condition on `detail`; where any rule
-//! demands neither, every record of CloudTrail is let through. Sigma ignores case and EventBridge
-//! does not, so values are compared with `equals-ignore-case`. Values that EventBridge could
-//! read in another way than Sigma (numbers, truth values, other scripts) make no condition.
+//! A rule that demands an event's name or source becomes a condition on `detail`, and one that
+//! demands neither a condition on other fields of the record (`sigma/narrow.rs`). Where a rule
+//! demands nothing that few records fulfil, every record of CloudTrail is let through, and
+//! [`unnarrowed`] tells which rule it is. Sigma ignores case and EventBridge does not, so values
+//! are compared with `equals-ignore-case`. Values that EventBridge could read in another way than
+//! Sigma (numbers, other scripts) make no condition; nor does an absent field.
 //!
 //! Source: EventBridge user guide, "Creating event patterns", "Comparison operators" (`suffix`,
-//! `equals-ignore-case`, `$or`) and "Quotas" (2,048 characters a pattern, 300 rules a bus, both
+//! `equals-ignore-case`, `prefix`, `wildcard`, `exists`, on leaf nodes only, `$or`) and "Quotas" (2,048 characters a pattern, 300 rules a bus, both
 //! adjustable).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use aisaws_core::event::Source;
 use aisaws_core::source::ENVELOPES;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::sigma::{Demand, Logs, RuleSet};
+use crate::sigma::{Compared, Demand, Letters, Logs, Narrow, Rule, RuleSet, is_word};
 
 /// Quotas of an event bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,41 @@ pub enum State {
 struct Clause {
     source: Option<String>,
     names: Option<Vec<String>>,
+    fields: Narrow,
+}
+
+/// A rule for which every record of CloudTrail is let through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unnarrowed {
+    /// Its key.
+    pub rule: String,
+    /// The fields it looks at.
+    pub fields: Vec<String>,
+}
+
+impl fmt::Display for Unnarrowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, fields } = self;
+        write!(f, "`{rule}` lets every event through: it demands no name, source or other value ")?;
+        write!(f, "that EventBridge can compare as Sigma does; it looks at ")?;
+        if fields.is_empty() {
+            f.write_str("the whole event")
+        } else {
+            f.write_str(&fields.join(", "))
+        }
+    }
+}
+
+/// The rules, by key, for which every record of CloudTrail is let through.
+pub fn unnarrowed(logs: &Logs) -> Vec<Unnarrowed> {
+    let Some(rules) = logs.of(Source::CloudTrail) else { return Vec::new() };
+    let found = rules.rules().zip(rules.demands());
+    let found = found.filter(|(_, demand)| clauses(std::slice::from_ref(demand), true).is_none());
+    let tell = |rule: &Rule| Unnarrowed {
+        rule: rule.meta.key().to_owned(),
+        fields: rule.fields().into_iter().collect(),
+    };
+    found.map(|(rule, _)| tell(rule)).collect()
 }
 
 /// The patterns for these rules, within the limits: where conditions are too many, they are
@@ -96,14 +134,18 @@ fn clauses(demands: &[Demand], with_names: bool) -> Option<Vec<Clause>> {
     let mut any_source: BTreeSet<&str> = BTreeSet::new();
     let mut whole_sources: BTreeSet<&str> = BTreeSet::new();
     let mut by_source: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut by_fields: BTreeSet<&Narrow> = BTreeSet::new();
     for demand in demands {
         let names =
             demand.names.as_ref().filter(|names| with_names && names.iter().all(|n| is_word(n)));
         let sources = demand.sources.as_ref().filter(|sources| sources.iter().all(|s| is_word(s)));
         match (names, sources) {
-            (None, None) => return None,
+            (None, None) => by_fields.extend(demand.fields.as_ref()?),
             (Some(names), None) => any_source.extend(names.iter().map(String::as_str)),
-            (None, Some(sources)) => whole_sources.extend(sources.iter().map(String::as_str)),
+            (None, Some(sources)) => match demand.fields.as_ref().filter(|_| with_names) {
+                Some(ways) if ways.iter().all(is_within_source) => by_fields.extend(ways),
+                Some(_) | None => whole_sources.extend(sources.iter().map(String::as_str)),
+            },
             (Some(names), Some(sources)) => {
                 for source in sources {
                     by_source.entry(source).or_default().extend(names.iter().map(String::as_str));
@@ -116,24 +158,62 @@ fn clauses(demands: &[Demand], with_names: bool) -> Option<Vec<Clause>> {
     for (source, mut names) in by_source {
         names.retain(|name| !any_source.contains(name));
         if !names.is_empty() && !whole_sources.contains(source) {
-            clauses.push(Clause { source: Some(source.to_owned()), names: Some(owned(names)) });
+            let (source, names) = (Some(source.to_owned()), Some(owned(names)));
+            clauses.push(Clause { source, names, fields: Narrow::new() });
         }
     }
-    clauses.extend(
-        whole_sources.into_iter().map(|s| Clause { source: Some(s.to_owned()), names: None }),
-    );
+    clauses.extend(whole_sources.into_iter().map(|s| Clause {
+        source: Some(s.to_owned()),
+        names: None,
+        fields: Narrow::new(),
+    }));
+    clauses.extend(by_fields.into_iter().map(|f| Clause {
+        source: None,
+        names: None,
+        fields: f.clone(),
+    }));
     if !any_source.is_empty() {
-        clauses.push(Clause { source: None, names: Some(owned(any_source)) });
+        let names = Some(owned(any_source));
+        clauses.push(Clause { source: None, names, fields: Narrow::new() });
     }
     Some(clauses)
 }
 
-/// Whether EventBridge compares the value with texts as Sigma does: a word of ASCII that no
-/// number or truth value equals.
-fn is_word(value: &str) -> bool {
-    value.starts_with(|c: char| c.is_ascii_alphabetic())
-        && value.chars().all(|c| c.is_ascii_alphanumeric() || "._:-".contains(c))
-        && !["true", "false", "null"].contains(&value)
+/// Whether the fields tell the source, and more.
+fn is_within_source(fields: &Narrow) -> bool {
+    fields.len() > 1 && fields.contains_key("eventSource")
+}
+
+/// The operators of EventBridge for a comparison.
+fn operators(compared: &Compared) -> Vec<Value> {
+    let cased = |operator: &str, text: &str, letters: Letters| match letters {
+        Letters::AsWritten => json!({ operator: text }),
+        Letters::AnyCase => json!({ operator: {"equals-ignore-case": text} }),
+    };
+    match compared {
+        Compared::Exists => vec![json!({"exists": true})],
+        Compared::Wildcard(text) => vec![json!({"wildcard": text})],
+        Compared::Suffix(text, letters) => vec![cased("suffix", text, *letters)],
+        Compared::Prefix(text, letters) => vec![cased("prefix", text, *letters)],
+        Compared::Truth(truth) => {
+            vec![json!(truth), json!({"equals-ignore-case": truth.to_string()})]
+        }
+        Compared::Equals(text, Letters::AsWritten) => vec![json!(text)],
+        Compared::Equals(text, Letters::AnyCase) => vec![json!({"equals-ignore-case": text})],
+    }
+}
+
+/// Puts a condition where its field stands, dots nesting.
+fn put(members: &mut Map<String, Value>, field: &str, condition: Value) {
+    match field.split_once('.') {
+        None => _ = members.insert(field.to_owned(), condition),
+        Some((first, rest)) => {
+            let inside = members.entry(first).or_insert_with(|| Value::Object(Map::new()));
+            if let Some(inside) = inside.as_object_mut() {
+                put(inside, rest, condition);
+            }
+        }
+    }
 }
 
 impl Clause {
@@ -141,7 +221,10 @@ impl Clause {
         let any_case = |texts: &[String]| -> Value {
             texts.iter().map(|text| json!({"equals-ignore-case": text})).collect()
         };
-        let mut members = serde_json::Map::new();
+        let mut members = Map::new();
+        for (field, compared) in &self.fields {
+            put(&mut members, field, compared.iter().flat_map(operators).collect());
+        }
         if let Some(source) = &self.source {
             members.insert("eventSource".to_owned(), any_case(std::slice::from_ref(source)));
         }
@@ -162,8 +245,7 @@ impl Clause {
     fn halves(&self) -> Option<[Self; 2]> {
         let names = self.names.as_ref().filter(|names| names.len() > 1)?;
         let (first, second) = names.split_at_checked(names.len() / 2)?;
-        let half =
-            |names: &[String]| Self { source: self.source.clone(), names: Some(names.to_vec()) };
+        let half = |names: &[String]| Self { names: Some(names.to_vec()), ..self.clone() };
         Some([half(first), half(second)])
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aisaws_detect::event_pattern::{Limits, patterns};
+use aisaws_detect::event_pattern::{Limits, patterns, unnarrowed};
 use aisaws_infra::cost::{Load, PRICES, Prices, estimate, total};
 use aisaws_infra::functions::FUNCTIONS;
 use aisaws_infra::policies::{self, AccountRole};
@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::detect::load;
 use crate::args::{Format, Infra};
 use crate::context::Context;
+use crate::output::data;
 use crate::render::table::table;
 use crate::{Ended, Usage, output};
 
@@ -20,6 +21,9 @@ pub(crate) fn run(context: &Context, command: Infra) -> anyhow::Result<Ended> {
         Infra::EventPattern { rules, max_characters, max_rules } => {
             let (lines, errors) = load(context, &rules)?;
             let limits = Limits { characters: max_characters, rules: max_rules };
+            for rule in unnarrowed(lines.rules()) {
+                output::note(&data(&format!("note: {rule}")));
+            }
             for pattern in patterns(lines.rules(), limits) {
                 output::line(&serde_json::to_string(&pattern)?);
             }

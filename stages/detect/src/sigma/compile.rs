@@ -292,7 +292,8 @@ fn regex(key: &str, flags: RegexFlags, text: &str) -> Result<Vec<Test>, Problem>
         .size_limit(REGEX_SIZE)
         .build()
         .map_err(|e| Problem::Regex { field: key.to_owned(), source: Box::new(e) })?;
-    Ok(vec![Test::Text(Pattern::regex(regex))])
+    let case = if flags.ignore_case { Case::Ignored } else { Case::Counts };
+    Ok(vec![Test::Text(Pattern::regex(regex, case))])
 }
 
 /// Applies the transformations of a text value in the order they are defined to have.

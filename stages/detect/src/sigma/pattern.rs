@@ -39,8 +39,9 @@ impl Pattern {
         Self { shape: Shape::new(pieces), case }
     }
 
-    pub(super) fn regex(regex: Regex) -> Self {
-        Self { shape: Shape::Regex(regex), case: Case::Counts }
+    /// `case`: as the expression was built.
+    pub(super) fn regex(regex: Regex, case: Case) -> Self {
+        Self { shape: Shape::Regex(regex), case }
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {

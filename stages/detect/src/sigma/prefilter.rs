@@ -174,7 +174,7 @@ fn longest_run(pattern: &Pattern) -> Option<String> {
 
 /// Texts that every match of the expression holds. Flags given outside the expression only
 /// change classes, never literals, except for the case, which is ignored here anyway.
-fn regex_literals(regex: &str) -> Vec<String> {
+pub(super) fn regex_literals(regex: &str) -> Vec<String> {
     let mut found = Vec::new();
     if let Ok(hir) = regex_syntax::parse(regex) {
         collect_literals(&hir, &mut found);

@@ -10,6 +10,7 @@ use super::correlation::CorrelationKind;
 use super::document::{Document, Logsource, Meta, Rule};
 use super::error::{Place, RuleError};
 use super::index::{demanded, members, needs};
+use super::narrow::{Narrow, narrow};
 use super::prefilter::{Clue, Prefilter, are_rare, required};
 use super::scan::{Head, Label, ScanError};
 use super::sieve::{ByHash, Member, Names, Told, folded_hash, is_plain, spelling};
@@ -93,6 +94,8 @@ pub struct Demand {
     pub names: Option<BTreeSet<String>>,
     /// The same of `eventSource`.
     pub sources: Option<BTreeSet<String>>,
+    /// Comparisons of other fields too, of which one holds; `None`: none is known.
+    pub fields: Option<Vec<Narrow>>,
 }
 
 /// What [`RuleSet::sift`] could tell.
@@ -230,6 +233,7 @@ impl RuleSet {
         let demand = |rule: &Rule| Demand {
             names: demanded(&rule.node, "eventName"),
             sources: demanded(&rule.node, "eventSource"),
+            fields: narrow(&rule.node),
         };
         self.rules().map(demand).collect()
     }

@@ -2,7 +2,7 @@
 
 use aisaws_core::event::Source;
 use aisaws_detect::builtin::RULES;
-use aisaws_detect::event_pattern::{Limits, Pattern, State, patterns};
+use aisaws_detect::event_pattern::{Limits, Pattern, State, patterns, unnarrowed};
 use aisaws_detect::sigma::{Document, Extra, Logs, parse};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -27,18 +27,27 @@ fn lets_through(pattern: &Value, event: &Value) -> bool {
 }
 
 fn fits(test: &Value, value: &Value) -> bool {
-    match (test, value) {
-        (Value::String(wanted), Value::String(is)) => wanted == is,
-        (Value::Object(operator), Value::String(is)) => {
-            let (name, operand) = operator.iter().next().unwrap();
-            let operand = operand.as_str().unwrap();
-            match name.as_str() {
-                "equals-ignore-case" => is.eq_ignore_ascii_case(operand),
-                "suffix" => is.ends_with(operand),
-                other => panic!("operator `{other}` is not used"),
-            }
+    let Value::Object(operator) = test else { return test == value };
+    let (name, operand) = operator.iter().next().unwrap();
+    // Operators look at leaves only.
+    if name == "exists" {
+        return operand == &json!(true) && !value.is_object();
+    }
+    let Value::String(is) = value else { return false };
+    let (is, operand) = match operand.get("equals-ignore-case") {
+        Some(folded) => (is.to_ascii_lowercase(), folded.as_str().unwrap().to_ascii_lowercase()),
+        None => (is.clone(), operand.as_str().unwrap().to_owned()),
+    };
+    match name.as_str() {
+        "equals-ignore-case" => is.eq_ignore_ascii_case(&operand),
+        "prefix" => is.starts_with(&operand),
+        "suffix" => is.ends_with(&operand),
+        "wildcard" => {
+            let inside = operand.strip_prefix('*').and_then(|o| o.strip_suffix('*')).unwrap();
+            assert!(!inside.contains(['*', '\\']), "{operand}");
+            is.contains(inside)
         }
-        _ => false,
+        other => panic!("operator `{other}` is not used"),
     }
 }
 
@@ -135,6 +144,14 @@ fn selection() -> impl Strategy<Value = String> {
         "[StopLogging, GetObject]",
         "'{\"a\":1}'",
         "''",
+        "true",
+        "false",
+        "e",
+        "Kali",
+        "Denied",
+        "AccessDenied",
+        "Den.*ied",
+        "rue",
     ]);
     let field = prop::sample::select(vec![
         "eventName",
@@ -144,6 +161,19 @@ fn selection() -> impl Strategy<Value = String> {
         "errorCode",
         "eventName|cased",
         "eventName|re",
+        "errorCode|startswith",
+        "errorCode|endswith",
+        "errorCode|contains",
+        "errorCode|contains|cased",
+        "errorCode|cased|startswith",
+        "errorCode|re",
+        "errorCode|exists",
+        "userIdentity.type",
+        "userIdentity.type|cased|endswith",
+        "readOnly",
+        "userAgent",
+        "userAgent|startswith",
+        "requestParameters.x",
     ]);
     prop::collection::btree_map(field, value, 1..4).prop_map(|members| {
         let lines = members.iter().map(|(field, value)| format!("    {field}: {value}\n"));
@@ -171,6 +201,92 @@ fn json_value() -> impl Strategy<Value = Value> {
     ])
 }
 
+/// A value of a field that is documented to be one text or truth.
+fn leaf() -> impl Strategy<Value = Value> {
+    let more = prop::sample::select(vec![
+        json!("Kali"),
+        json!("\u{212a}ali"),
+        json!("kal\u{130}"),
+        json!("Client.AccessDenied"),
+        json!("denied-by"),
+        json!(false),
+        json!("FALSE"),
+        json!("e"),
+        json!(1e5),
+    ]);
+    prop_oneof![more, json_value().prop_filter("a leaf", |v| !v.is_object() && !v.is_array())]
+}
+
+#[test]
+fn rules_about_other_fields_narrow_what_is_let_through() {
+    let detection = |section: &str| {
+        format!(
+            "title: T\nid: t\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n{section}\n"
+        )
+    };
+    // Operators: EventBridge user guide, "Comparison operators".
+    let rows = [
+        (
+            "  s: {userIdentity.accessKeyId|cased|startswith: AKIA, aisaws.source_network: unknown}\n  condition: s",
+            json!({"userIdentity": {"accessKeyId": [{"prefix": "AKIA"}]}}),
+        ),
+        (
+            "  s: {userIdentity.type: Root, readOnly: false}\n  n: {eventType: AwsServiceEvent}\n  condition: s and not n",
+            json!({
+                "userIdentity": {"type": [{"equals-ignore-case": "root"}]},
+                "readOnly": [false, {"equals-ignore-case": "false"}],
+            }),
+        ),
+        (
+            "  s: {errorCode|startswith: Access, userAgent|contains: x}\n  condition: s",
+            json!({"errorCode": [{"prefix": {"equals-ignore-case": "access"}}]}),
+        ),
+        (
+            "  s: {errorCode|contains: Denied}\n  condition: s",
+            json!({"errorCode": [{"exists": true}]}),
+        ),
+        (
+            "  s: {errorCode: A}\n  t: {userIdentity.arn|re: '.+:assumed-role/aws:.+'}\n  condition: s or t",
+            json!({"$or": [
+                {"errorCode": [{"equals-ignore-case": "a"}]},
+                {"userIdentity": {"arn": [{"wildcard": "*:assumed-role/aws:*"}]}},
+            ]}),
+        ),
+    ];
+    for (section, expected) in rows {
+        let logs =
+            logs(parse("r.yml", &detection(section)).into_iter().map(Result::unwrap).collect());
+        let patterns = patterns(&logs, Limits::default());
+        let [only] = patterns.as_slice() else { panic!("{patterns:?}") };
+        assert_eq!(only.pattern["detail"], expected, "{section}");
+        assert!(unnarrowed(&logs).is_empty());
+    }
+    for section in [
+        "  s: {userAgent|contains: kali}\n  condition: s",
+        "  s: {userIdentity.arn|re|i: 'role/x'}\n  condition: s",
+        "  s: {errorCode: null}\n  condition: s",
+        "  s: {errorCode: A}\n  condition: not s",
+        "  s: {requestParameters.x|contains: y}\n  condition: s",
+        "  s:\n    - needle\n  condition: s",
+    ] {
+        let logs =
+            logs(parse("r.yml", &detection(section)).into_iter().map(Result::unwrap).collect());
+        assert_eq!(patterns(&logs, Limits::default())[0].pattern.get("detail"), None, "{section}");
+        assert_eq!(unnarrowed(&logs)[0].rule, "t", "{section}");
+    }
+}
+
+#[test]
+fn our_own_rules_let_through_less_than_everything() {
+    assert_eq!(unnarrowed(&own()), []);
+    let patterns = patterns(&own(), Limits::default());
+    let seldom = json!({
+        "eventName": "HeadBucket", "eventSource": "s3.amazonaws.com", "readOnly": true,
+        "userIdentity": {"type": "AWSService", "invokedBy": "x"}, "userAgent": "x",
+    });
+    assert!(!any(&patterns, &seldom), "{patterns:?}");
+}
+
 proptest! {
     #[test]
     fn any_event_that_any_rule_matches_is_let_through(
@@ -178,7 +294,9 @@ proptest! {
             "a", "a and b", "a or b", "a and not b", "not a", "1 of them", "all of them",
         ]),
         name in prop::option::of(json_value()), source in prop::option::of(json_value()),
-        error in prop::option::of(json_value()), characters in 120_usize..2_048,
+        error in prop::option::of(leaf()), kind in prop::option::of(leaf()),
+        reads in prop::option::of(leaf()), agent in prop::option::of(leaf()),
+        parameter in prop::option::of(json_value()), characters in 120_usize..2_048,
     ) {
         let rule = format!(
             "title: T\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n  a:\n{one}  b:\n{two}  condition: {condition}\n"
@@ -186,7 +304,11 @@ proptest! {
         let documents: Vec<_> = parse("r.yml", &rule).into_iter().flatten().collect();
         prop_assume!(!documents.is_empty());
         let logs = logs(documents);
-        let members = [("eventName", name), ("eventSource", source), ("errorCode", error)];
+        let members = [
+            ("eventName", name), ("eventSource", source), ("errorCode", error),
+            ("userIdentity", kind.map(|kind| json!({"type": kind}))), ("readOnly", reads),
+            ("userAgent", agent), ("requestParameters", parameter.map(|x| json!({"x": x}))),
+        ];
         let event: Value = members.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?))).collect();
         if matches(&logs, &event.to_string()) {
             let patterns = patterns(&logs, Limits { characters, rules: 300 });
