@@ -10,7 +10,7 @@ use std::sync::Arc;
 use aisaws_core::event::Event;
 use aisaws_core::id::EventId;
 use aisaws_core::resource::ResourceRef;
-use aisaws_core::window::{Entry, Match, PER_BUCKET};
+use aisaws_core::window::{Entry, Match, PER_BUCKET, repeats};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::sigma::{Correlations, Resolved, ScanError};
@@ -52,10 +52,41 @@ impl Firing {
     }
 }
 
+#[derive(Debug, Default)]
+struct Bucket {
+    entries: BTreeMap<Entry, Arc<Spot>>,
+    /// Entries by part.
+    sizes: BTreeMap<u32, usize>,
+}
+
+impl Bucket {
+    /// Whether there was room; and how many entries went for it.
+    fn add(&mut self, found: Match, spot: &Arc<Spot>) -> (bool, usize) {
+        let limit = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let part = found.entry.part;
+        let mut gone = Vec::new();
+        if self.sizes.get(&part).is_some_and(|size| *size >= limit(found.room())) {
+            if found.is_distinct {
+                gone = repeats(self.entries.keys().filter(|e| e.part == part).cloned());
+            }
+            if gone.len() < limit(PER_BUCKET) {
+                return (false, 0);
+            }
+        }
+        let size = self.sizes.entry(part).or_default();
+        *size = size.saturating_sub(gone.len()) + 1;
+        for entry in &gone {
+            self.entries.remove(entry);
+        }
+        self.entries.insert(found.entry, spot.clone());
+        (true, gone.len())
+    }
+}
+
 /// Matches of one group by the number of their bucket.
 #[derive(Debug, Default)]
 struct Group {
-    buckets: BTreeMap<i64, BTreeMap<Entry, Arc<Spot>>>,
+    buckets: BTreeMap<i64, Bucket>,
     /// Up to this bucket everything is decided.
     decided: Option<i64>,
 }
@@ -136,8 +167,9 @@ impl Windows {
         if self.held <= self.limit {
             return Vec::new();
         }
-        let entries = self.groups.values().flat_map(|group| group.buckets.values().flatten());
-        let mut times: Vec<Timestamp> = entries.map(|(entry, _)| entry.time).collect();
+        let entries = self.groups.values().flat_map(|group| group.buckets.values());
+        let mut times: Vec<Timestamp> =
+            entries.flat_map(|bucket| bucket.entries.keys()).map(|entry| entry.time).collect();
         let middle = times.len() / 2;
         let (_, middle, _) = times.select_nth_unstable(middle);
         let middle = *middle;
@@ -161,18 +193,15 @@ impl Windows {
 
     fn hold(&mut self, places: &BTreeMap<String, usize>, found: Match, spot: &Arc<Spot>) {
         let Some(place) = places.get(found.key.correlation.as_str()) else { return };
-        let group = self.groups.entry((*place, found.key.group)).or_default();
+        let group = self.groups.entry((*place, found.key.group.clone())).or_default();
         let is_late = group.decided.is_some_and(|decided| found.bucket <= decided);
         let bucket = group.buckets.entry(found.bucket).or_default();
-        if bucket.contains_key(&found.entry) {
+        if bucket.entries.contains_key(&found.entry) {
             return;
         }
-        let is_full = u32::try_from(bucket.len()).is_ok_and(|count| count >= PER_BUCKET);
-        self.missed = self.missed.saturating_add(u64::from(is_late || is_full));
-        if !is_full {
-            bucket.insert(found.entry, spot.clone());
-            self.held += 1;
-        }
+        let (is_taken, gone) = bucket.add(found, spot);
+        self.missed = self.missed.saturating_add(u64::from(is_late || !is_taken));
+        self.held = (self.held + usize::from(is_taken)).saturating_sub(gone);
     }
 
     /// Decides the buckets about which nothing more comes if no event before that time comes.
@@ -235,7 +264,7 @@ impl Windows {
             // The last one may still be looked back at.
             let rest = group.buckets.split_off(&last);
             let gone = std::mem::replace(&mut group.buckets, rest);
-            self.held -= gone.values().map(BTreeMap::len).sum::<usize>();
+            self.held -= gone.values().map(|bucket| bucket.entries.len()).sum::<usize>();
         }
         self.groups.retain(|(of, _), group| *of != place || !group.buckets.is_empty());
         fired
@@ -246,10 +275,10 @@ impl Group {
     /// At which events of the bucket the correlation fires.
     fn firings(&self, bucket: i64, place: usize, resolved: &Resolved) -> Vec<Firing> {
         let around = bucket.saturating_sub(1)..=bucket.saturating_add(1);
-        let entries = self.buckets.range(around).flat_map(|(_, entries)| entries.keys());
+        let entries = self.buckets.range(around).flat_map(|(_, bucket)| bucket.entries.keys());
         let entries: Vec<Entry> = entries.cloned().collect();
         let fired: BTreeSet<EventId> = resolved.firings(bucket, &entries).into_iter().collect();
-        let own = self.buckets.get(&bucket).into_iter().flatten();
+        let own = self.buckets.get(&bucket).into_iter().flat_map(|bucket| &bucket.entries);
         let mut seen = BTreeSet::new();
         own.filter(|(entry, _)| fired.contains(&entry.event) && seen.insert(&entry.event))
             .map(|(entry, spot)| Firing {
