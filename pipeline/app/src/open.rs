@@ -9,10 +9,11 @@ use aisaws_core::handoff::{Detected, Origin, Signals};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{ControlId, IncidentId, RuleId};
 use aisaws_core::incident::Incident;
-use aisaws_core::port::{Account, Clock, Incidents, Orchestrator, Pending, StoreError};
+use aisaws_core::port::{Account, Clock, Events, Incidents, Orchestrator, Pending, StoreError};
 use aisaws_core::resource::ResourceRef;
+use aisaws_core::seen::Seen;
 use futures::StreamExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::join::{Group, Joining, group};
@@ -25,12 +26,16 @@ const PAGE: u32 = 512;
 const CONCURRENT: usize = 64;
 /// How far back other hits of the same principal count.
 const HOUR: Duration = Duration::from_hours(1);
+/// How far back the store must reach before something counts as new.
+const LEARNING: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What opening stands on.
 #[derive(Clone, Copy)]
 pub struct Opening<'a> {
     /// Where incidents are kept.
     pub incidents: &'a dyn Incidents,
+    /// Where events are kept.
+    pub events: &'a dyn Events,
     /// The protected account.
     pub account: &'a dyn Account,
     /// Runs the state machine.
@@ -121,7 +126,6 @@ async fn gravest(
     events: &[&Event],
     hits: &[Hit],
 ) -> Result<Signals, StoreError> {
-    let Opening { incidents, account, origins, .. } = opening;
     let mut ways = Vec::new();
     let mut whole: Option<Signals> = None;
     for event in events {
@@ -130,7 +134,7 @@ async fn gravest(
             continue;
         }
         ways.push(way);
-        let next = signals(incidents, account, origins, event, hits).await?;
+        let next = signals(opening, event, hits).await?;
         whole = Some(match whole {
             None => next,
             Some(before) => graver(before, next),
@@ -170,8 +174,14 @@ fn graver(one: Signals, other: Signals) -> Signals {
 }
 
 /// How much of what is known of an origin speaks against it.
-fn gravity(origin: &Origin) -> (bool, bool, bool) {
-    (origin.listed_in.is_some(), origin.is_unexpected_country, origin.is_unused_region)
+fn gravity(origin: &Origin) -> (bool, bool, bool, bool, bool) {
+    (
+        origin.listed_in.is_some(),
+        origin.is_unexpected_country,
+        origin.is_unused_region,
+        origin.is_new_principal,
+        origin.is_new_region,
+    )
 }
 
 fn detected(id: IncidentId, event: &Event, found: Group, signals: Signals) -> Option<Detected> {
@@ -200,13 +210,8 @@ fn detected(id: IncidentId, event: &Event, found: Group, signals: Signals) -> Op
     })
 }
 
-async fn signals(
-    incidents: &dyn Incidents,
-    account: &dyn Account,
-    origins: &Origins,
-    event: &Event,
-    hits: &[Hit],
-) -> Result<Signals, StoreError> {
+async fn signals(opening: Opening<'_>, event: &Event, hits: &[Hit]) -> Result<Signals, StoreError> {
+    let Opening { incidents, events, account, origins, .. } = opening;
     let other_rules_by_actor = match event.actor.principal() {
         Some(principal) => {
             let since = event.time.checked_sub(HOUR).unwrap_or(Timestamp::MIN);
@@ -231,8 +236,29 @@ async fn signals(
         tags,
         is_trial: hits.iter().all(|hit| hit.is_trial),
         is_sample: event.stands(Standing::Sample),
-        origin: Box::new(origins.of(event)),
+        origin: Box::new(novelty(events, event, origins.of(event)).await?),
     })
+}
+
+/// Adds whether the event is the first of its principal, and of its account in its region, among
+/// those that are stored; by the events' time, so that the order of arrival does not matter.
+async fn novelty(
+    events: &dyn Events,
+    event: &Event,
+    mut origin: Origin,
+) -> Result<Origin, StoreError> {
+    // To a store that knows no past everything is new, and that tells nothing.
+    let since = events.first_seen(Seen::Anything).await?;
+    if since.is_none_or(|since| event.time.duration_since(since) < LEARNING) {
+        return Ok(origin);
+    }
+    let is_first = |first: Option<Timestamp>| first.is_some_and(|first| event.time <= first);
+    if let Some(principal) = event.actor.principal() {
+        origin.is_new_principal = is_first(events.first_seen(Seen::Principal(principal)).await?);
+    }
+    let region = Seen::Region(event.account.as_str(), event.region.as_str());
+    origin.is_new_region = is_first(events.first_seen(region).await?);
+    Ok(origin)
 }
 
 /// The resource's tags; `None` where it could not be read. What does not exist, or is of a type

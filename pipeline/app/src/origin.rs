@@ -254,6 +254,7 @@ mod tests {
             listed_in: Some("bad.txt".to_owned()),
             is_unexpected_country: true,
             is_unused_region: true,
+            ..Origin::default()
         };
         assert_eq!(found, expected);
         let elsewhere = origins.of(&event("192.0.2.1"));

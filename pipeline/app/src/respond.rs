@@ -124,6 +124,7 @@ impl Responder {
         let ports = &self.ports;
         open_pending(Opening {
             incidents: ports.incidents.as_ref(),
+            events: ports.events.as_ref(),
             account: ports.account.as_ref(),
             orchestrator: ports.orchestrator.as_ref(),
             origins: &self.origins,

@@ -43,8 +43,9 @@ pub struct Signals {
     pub origin: Box<Origin>,
 }
 
-/// What is known, without asking anybody, of where a call came from.
+/// What is known, without asking anybody, of where a call came from, and whether it is new.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct Origin {
     /// ISO 3166-1 code of the source address's country.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +65,12 @@ pub struct Origin {
     /// The region is none that is in use.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_unused_region: bool,
+    /// No earlier call of the principal is known, where there is enough to know it by.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_new_principal: bool,
+    /// No earlier event of the account in that region is known, in the same way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_new_region: bool,
 }
 
 impl Origin {

@@ -21,6 +21,7 @@ pub mod message;
 pub mod port;
 pub mod resource;
 pub mod risk;
+pub mod seen;
 pub mod source;
 pub mod stage;
 pub mod status;

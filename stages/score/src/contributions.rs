@@ -45,6 +45,14 @@ pub fn contributions(
         let reason = "the call was made in a region that is not in use".to_owned();
         list.push(contribution("unused_region", facts.unused_region, reason));
     }
+    if signals.origin.is_new_principal {
+        let reason = "it is the first call of this principal that is known here".to_owned();
+        list.push(contribution("first_call", facts.first_call, reason));
+    }
+    if signals.origin.is_new_region {
+        let reason = "nothing was known to happen in this region of the account before".to_owned();
+        list.push(contribution("first_in_region", facts.first_in_region, reason));
+    }
     if let Some(tag) = sensitive_tag(weights, signals) {
         let reason = format!("the resource is tagged `{tag}`");
         list.push(contribution("sensitive_tag", facts.sensitive_tag, reason));
@@ -178,6 +186,18 @@ mod tests {
         for (name, signals) in cases {
             assert!(risk(Severity::High, &signals) >= 0.7, "{name}");
         }
+    }
+
+    #[test]
+    fn a_newcomer_alone_is_left_to_the_policy_and_in_a_new_region_to_a_human() {
+        let of = |is_new_principal, is_new_region| {
+            let origin = Origin { is_new_principal, is_new_region, ..Origin::default() };
+            risk(Severity::High, &Signals { origin: Box::new(origin), ..signals() })
+        };
+        for one in [of(true, false), of(false, true)] {
+            assert!(one > of(false, false) && one < 0.7, "{one}");
+        }
+        assert!(of(true, true) >= 0.7);
     }
 
     #[test]

@@ -43,6 +43,10 @@ pub(crate) struct Facts {
     pub(crate) unexpected_country: f64,
     #[serde(default)]
     pub(crate) unused_region: f64,
+    #[serde(default)]
+    pub(crate) first_call: f64,
+    #[serde(default)]
+    pub(crate) first_in_region: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -89,7 +93,7 @@ impl Weights {
         Ok(weights)
     }
 
-    fn all(&self) -> [(&'static str, f64); 15] {
+    fn all(&self) -> [(&'static str, f64); 17] {
         [
             ("severity.informational", self.severity.informational),
             ("severity.low", self.severity.low),
@@ -106,6 +110,8 @@ impl Weights {
             ("facts.listed_address", self.facts.listed_address),
             ("facts.unexpected_country", self.facts.unexpected_country),
             ("facts.unused_region", self.facts.unused_region),
+            ("facts.first_call", self.facts.first_call),
+            ("facts.first_in_region", self.facts.first_in_region),
         ]
     }
 }

@@ -8,6 +8,7 @@ use aisaws_core::hit::Hit;
 use aisaws_core::id::{EventId, RuleId};
 use aisaws_core::port::{DeadLetter, Derived, EventFilter, Events, Recorded, StoreError, Stored};
 use aisaws_core::resource::ResourceRef;
+use aisaws_core::seen::Seen;
 use async_trait::async_trait;
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use super::handle::{Store, Trouble, doing};
 use super::intake::{self, CONTENT_PK, CONTENT_SK};
 use super::item::{Attributes, Item, Row};
 use super::layout::{self, BY_NAME, BY_TIME, Key, Place};
+use super::seen;
 
 /// Bodies that are read at a time.
 const CONCURRENT: usize = 16;
@@ -64,6 +66,10 @@ impl Events for Store {
             events(self, targets(&pointers)?).await
         };
         found.await.map_err(doing("list the events of a resource"))
+    }
+
+    async fn first_seen(&self, what: Seen<'_>) -> Result<Option<Timestamp>, StoreError> {
+        seen::first(self, what).await.map_err(doing("tell what was seen first"))
     }
 
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {

@@ -8,6 +8,7 @@ use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::id::IncidentId;
 use aisaws_core::port::{Clock, StoreError};
+use aisaws_core::seen::Known;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::item::{Body, Unreadable};
@@ -28,6 +29,8 @@ pub struct Store {
     pub(super) clock: Arc<dyn Clock>,
     /// Days that are known to have events.
     pub(super) days: Arc<Mutex<BTreeSet<String>>>,
+    /// What is known to be stored as seen.
+    pub(super) seen: Arc<Mutex<Known>>,
     lanes: Arc<[Mutex<()>]>,
 }
 
@@ -63,8 +66,8 @@ impl Store {
     /// letters arrive; nothing else here asks for the time.
     pub fn new(aws: &Aws, table: &str, archive: Archive, clock: Arc<dyn Clock>) -> Self {
         let lanes = (0..LANES).map(|_| Mutex::new(())).collect();
-        let days = Arc::default();
-        Self { client: aws.dynamodb(), table: table.into(), archive, clock, days, lanes }
+        let (days, seen) = (Arc::default(), Arc::default());
+        Self { client: aws.dynamodb(), table: table.into(), archive, clock, days, seen, lanes }
     }
 
     /// Waits for the others of this process that write the same ledger. Other processes are told

@@ -18,6 +18,7 @@ use super::call::{ATTEMPTS, Range, TRANSACTION, Transacted, pause};
 use super::handle::{Store, Trouble};
 use super::item::{Attributes, Body, Item, Row};
 use super::layout::{self, BY_NAME, BY_TIME, INLINE_BYTES, Key, Place};
+use super::seen;
 
 /// Events that are written at a time.
 const CONCURRENT: usize = 32;
@@ -39,6 +40,7 @@ pub(super) const NEWEST: &str = "newest";
 pub(super) async fn append(store: &Store, records: Vec<Recorded>) -> Result<Vec<Stored>, Trouble> {
     let days: BTreeSet<String> = records.iter().map(|r| layout::date(r.event.time)).collect();
     keep_days(store, days).await?;
+    seen::keep(store, &records).await?;
     let mut answers = vec![Stored::Duplicate; records.len()];
     // Contents under one id are written in their order, different ids side by side.
     let mut by_id: BTreeMap<String, Vec<(usize, Recorded)>> = BTreeMap::new();

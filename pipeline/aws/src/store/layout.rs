@@ -15,6 +15,7 @@
 //! | hits nobody took yet, naming the newest | `pending SHARD` | `TIME ID content[ DIGEST]` | | |
 //! | event that changed a resource | `touched RESOURCE` | `TIME ID content[ DIGEST]` | | |
 //! | rule a principal hit | `actor PRINCIPAL` | `TIME ID RULE` | | |
+//! | when something was seen first | `seen WHAT` | `first` | | |
 //! | day with events | `days` | `DATE` | | |
 //! | dead letter | `letter FINGERPRINT` | `letter` | `letters` | `ARRIVAL PLACE` |
 //! | incident, with the head of its ledger | `incident INCIDENT` | `record` | `incidents` | `TIME INCIDENT` |
@@ -244,6 +245,10 @@ pub(super) fn touched(resource_key: &str) -> String {
 
 pub(super) fn actor(principal: &str) -> String {
     format!("actor {}", part(principal))
+}
+
+pub(super) fn seen(what: &str) -> Key {
+    Key::new(format!("seen {}", part(what)), "first")
 }
 
 pub(super) fn admitted(name: &str) -> Key {

@@ -15,6 +15,7 @@ mod item;
 mod layout;
 mod ledger;
 mod secret;
+mod seen;
 mod snapshots;
 mod table;
 mod windows;

@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::hit::Hit;
 use crate::id::EventId;
 use crate::resource::ResourceRef;
+use crate::seen::Seen;
 
 /// Why an event is kept as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +112,9 @@ pub trait Events: Send + Sync {
     ) -> Result<Vec<Event>, StoreError>;
     /// Events that changed a resource, in order of time then id.
     async fn touching(&self, resource: &ResourceRef) -> Result<Vec<Event>, StoreError>;
+    /// The time of the earliest stored event that shows it; `None`: none does. Of events whose
+    /// append failed it may tell too.
+    async fn first_seen(&self, what: Seen<'_>) -> Result<Option<Timestamp>, StoreError>;
     /// Dead letters in order of arrival, at most `limit`.
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError>;
 }

@@ -6,10 +6,11 @@ use aisaws_core::hit::Hit;
 use aisaws_core::id::EventId;
 use aisaws_core::port::{DeadLetter, Derived, EventFilter, Events, Recorded, StoreError, Stored};
 use aisaws_core::resource::ResourceRef;
+use aisaws_core::seen::Seen;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::types::Value as Column;
-use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params, params_from_iter};
 use serde_json::json;
 
 use super::column::{event, fold, nanos};
@@ -21,7 +22,15 @@ impl Events for Store {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        self.write("keep events", move |tx| intake::append(tx, &records)).await
+        let news = self.seen().news(records.iter().map(|record| &record.event));
+        let stored = self.write("keep events", move |tx| {
+            see(tx, &news)?;
+            Ok((intake::append(tx, &records)?, news))
+        });
+        let (stored, news) = stored.await?;
+        // Not before it is committed: what is known is not written again.
+        self.seen().learn(news);
+        Ok(stored)
     }
 
     async fn derive(&self, hits: Vec<Hit>) -> Result<Derived, StoreError> {
@@ -79,6 +88,19 @@ impl Events for Store {
         self.read("list the events of a resource", move |db| touching(db, &resource)).await
     }
 
+    async fn first_seen(&self, what: Seen<'_>) -> Result<Option<Timestamp>, StoreError> {
+        let key = what.key();
+        self.read("tell what was seen first", move |db| {
+            db.prepare_cached("select time from seen where what = ?1")?
+                .query_row([key], |row| {
+                    let nanos = i128::from(row.get::<_, i64>(0)?);
+                    Ok(Timestamp::from_nanosecond(nanos).unwrap_or(Timestamp::MAX))
+                })
+                .optional()
+        })
+        .await
+    }
+
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
         self.read("list dead letters", move |db| {
             db.prepare_cached(
@@ -96,6 +118,18 @@ impl Events for Store {
         })
         .await
     }
+}
+
+/// Keeps the earliest times of what was seen.
+fn see(tx: &Transaction<'_>, news: &[(String, Timestamp)]) -> Result<(), rusqlite::Error> {
+    let mut upsert = tx.prepare_cached(
+        "insert into seen (what, time) values (?1, ?2) on conflict (what) \
+         do update set time = excluded.time where excluded.time < time",
+    )?;
+    for (what, time) in news {
+        upsert.execute(params![what, nanos(*time)])?;
+    }
+    Ok(())
 }
 
 /// The query for matching events in order, without its limit.

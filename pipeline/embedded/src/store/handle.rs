@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aisaws_core::id::IncidentId;
 use aisaws_core::port::StoreError;
+use aisaws_core::seen::Known;
 use aisaws_sqlite::{Db, DbError};
 use rusqlite::{Connection, Transaction};
 
@@ -17,6 +19,8 @@ const SCHEMA: &str = include_str!("schema.sql");
 #[derive(Debug, Clone)]
 pub struct Store {
     db: Db,
+    /// What is known to be stored as seen.
+    seen: Arc<Mutex<Known>>,
 }
 
 impl Store {
@@ -32,6 +36,7 @@ impl Store {
                 SCHEMA_VERSION,
                 &[SCHEMA, crate::twin::SCHEMA, aisaws_engine::SCHEMA],
             )?,
+            seen: Arc::default(),
         })
     }
 
@@ -61,6 +66,11 @@ impl Store {
             }
         }
         Ok((ids, strange))
+    }
+
+    /// What is known to be stored as seen; nobody holds it for longer than a look.
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Known> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) async fn write<T, F>(&self, action: &'static str, job: F) -> Result<T, StoreError>

@@ -56,6 +56,12 @@ create table if not exists touch (
     primary key (resource, time, seq)
 ) strict, without rowid;
 
+-- The time of the earliest event that shows something: a caller, a region of an account.
+create table if not exists seen (
+    what text    primary key,
+    time integer not null
+) strict, without rowid;
+
 -- What could not be read as an event.
 create table if not exists dead_letter (
     seq         integer primary key,      -- order of arrival

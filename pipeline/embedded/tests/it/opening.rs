@@ -142,6 +142,7 @@ async fn come(records: &[Recorded], limits: &Limits, way: &Way) -> BTreeMap<Inci
             };
             let opening = Opening {
                 incidents: &store,
+                events: &store,
                 account: &Empty,
                 orchestrator,
                 origins: &Origins::default(),

@@ -2,9 +2,11 @@
 
 mod keeping;
 mod listing;
+mod seeing;
 
 pub use keeping::*;
 pub use listing::*;
+pub use seeing::*;
 
 use super::claim::{Report, note_all};
 use crate::port::Events;
@@ -32,6 +34,8 @@ pub async fn run_all(one: &dyn Events, other: &dyn Events) -> Report {
         hits_of_correlations_are_kept_with_stored_events(one, other);
         one_of_many_concurrent_deliveries_is_new(one, other);
         concurrent_batches_that_overlap_keep_each_event_once(one, other);
+        the_earliest_event_tells_what_was_seen(one, other);
+        what_is_seen_is_told_apart_exactly(one);
         events_are_listed_by_time_then_id(one);
         pages_have_no_gap_and_no_repetition(one);
         variants_are_listed_both(one);
