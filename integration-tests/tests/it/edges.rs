@@ -35,7 +35,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "cli",
-        &["core", "controls", "app", "embedded", "engine", "detect", "score", "decide", "infra"],
+        &[
+            "core", "controls", "app", "embedded", "engine", "detect", "score", "decide", "infra",
+            "aws", "workers",
+        ],
     ),
     ("infra", &["controls"]),
     (
@@ -55,7 +58,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("aws", &["core", "controls"]),
     ("emulators", &[]),
-    ("integration-tests", &["cli", "sqlite"]),
+    ("integration-tests", &["cli", "sqlite", "workers"]),
 ];
 
 /// Crates that must stay free of clocks, files, sockets and SDKs, and what would bring them.
