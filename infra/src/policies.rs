@@ -237,6 +237,9 @@ pub fn variables(function: &Function) -> Value {
             set("AISAWS_MODE", json!({ "Ref": "Mode" }));
             set("AISAWS_APPROVAL_TIMEOUT_SECONDS", json!({ "Ref": "ApprovalTimeoutSeconds" }));
         }
+        "Scan" => {
+            set("AISAWS_REGIONS", json!({ "Fn::Join": [",", { "Ref": "Regions" }] }));
+        }
         "AskHuman" => {
             let page = json!({ "Fn::GetAtt": ["ApprovalUrl", "FunctionUrl"] });
             set("AISAWS_APPROVAL_URL", page);

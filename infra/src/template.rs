@@ -34,8 +34,13 @@ pub fn template(rules: &[EventRule]) -> Result<String, TemplateError> {
         resources.insert(format!("{name}Role"), role(function));
         resources.insert(format!("{name}Function"), lambda(function));
     }
+    let queue = json!({
+        "Id": "queue",
+        "Arn": { "Fn::GetAtt": ["Queue", "Arn"] },
+        "DeadLetterConfig": { "Arn": { "Fn::GetAtt": ["DeadLetterQueue", "Arn"] } },
+    });
     for (number, rule) in rules.iter().enumerate() {
-        resources.insert(format!("EventRule{}", number + 1), event_rule(number + 1, rule));
+        resources.insert(format!("EventRule{}", number + 1), event_rule(number + 1, rule, &queue));
     }
     for (name, role) in
         [("ReaderRole", AccountRole::Reader), ("ResponderRole", AccountRole::Responder)]
@@ -89,6 +94,122 @@ pub fn member() -> Result<String, TemplateError> {
                 "Type": "String", "NoEcho": true, "MinLength": 2,
                 "Description": "As in the stack of the responder's account.",
             },
+        },
+        "Resources": resources,
+    });
+    Ok(yaml_serde::to_string(&whole)?)
+}
+
+/// The template of a Region whose events are handed on to the bus of the responder: each further
+/// Region of its account, each Region of a member account. Events reach a bus only in the Region
+/// they are of (those of IAM and of other global services in `us-east-1`).
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html>
+///
+/// # Errors
+/// [`TemplateError`].
+pub fn forward(rules: &[EventRule]) -> Result<String, TemplateError> {
+    let bus = sub(
+        "arn:${AWS::Partition}:events:${ResponderRegion}:${ResponderAccount}:event-bus/default",
+    );
+    let target = json!({
+        "Id": "responder",
+        "Arn": bus,
+        "RoleArn": { "Fn::GetAtt": ["ForwardRole", "Arn"] },
+        "DeadLetterConfig": { "Arn": { "Fn::GetAtt": ["Undelivered", "Arn"] } },
+    });
+    let mut resources = Map::new();
+    for (number, rule) in rules.iter().enumerate() {
+        let rule = event_rule(number + 1, rule, &target);
+        resources.insert(format!("EventRule{}", number + 1), rule);
+    }
+    let confused_deputy =
+        json!({ "StringEquals": { "aws:SourceAccount": reference("AWS::AccountId") } });
+    resources.insert(
+        "ForwardRole".to_owned(),
+        json!({
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "RoleName": sub("${Prefix}-forward-${AWS::Region}"),
+                "Description": "EventBridge hands events on to AISAWS with it",
+                "AssumeRolePolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [{
+                        "Effect": "Allow",
+                        "Principal": { "Service": "events.amazonaws.com" },
+                        "Action": "sts:AssumeRole",
+                        "Condition": confused_deputy,
+                    }],
+                },
+                "Policies": [{
+                    "PolicyName": "least",
+                    "PolicyDocument": {
+                        "Version": "2012-10-17",
+                        "Statement": [{
+                            "Effect": "Allow", "Action": "events:PutEvents", "Resource": bus,
+                        }],
+                    },
+                }],
+            },
+        }),
+    );
+    resources.insert(
+        "Undelivered".to_owned(),
+        json!({
+            "Type": "AWS::SQS::Queue",
+            "Properties": {
+                "QueueName": sub("${Prefix}-undelivered"),
+                "MessageRetentionPeriod": 1_209_600,
+                "SqsManagedSseEnabled": true,
+            },
+        }),
+    );
+    resources.insert(
+        "UndeliveredPolicy".to_owned(),
+        json!({
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {
+                "Queues": [reference("Undelivered")],
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [{
+                        "Effect": "Allow",
+                        "Principal": { "Service": "events.amazonaws.com" },
+                        "Action": "sqs:SendMessage",
+                        "Resource": { "Fn::GetAtt": ["Undelivered", "Arn"] },
+                        "Condition": confused_deputy,
+                    }],
+                },
+            },
+        }),
+    );
+    // At the responder's own place a rule would hand events on to the bus they came from.
+    for resource in resources.values_mut() {
+        if let Value::Object(resource) = resource {
+            resource.insert("Condition".to_owned(), Value::from("IsElsewhere"));
+        }
+    }
+    let whole = json!({
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "AISAWS: hands the events of this account and Region on to the responder.",
+        "Parameters": {
+            "Prefix": {
+                "Type": "String", "Default": "aisaws", "AllowedPattern": "[a-z][a-z0-9-]{1,20}",
+                "Description": "As in the stack of the responder's account.",
+            },
+            "ResponderAccount": {
+                "Type": "String", "AllowedPattern": "[0-9]{12}",
+                "Description": "The account that AISAWS runs in.",
+            },
+            "ResponderRegion": {
+                "Type": "String", "AllowedPattern": "[a-z]{2}(-[a-z]+)+-[0-9]+",
+                "Description": "The Region that AISAWS runs in.",
+            },
+        },
+        "Conditions": {
+            "IsElsewhere": { "Fn::Not": [{ "Fn::And": [
+                { "Fn::Equals": [reference("AWS::AccountId"), reference("ResponderAccount")] },
+                { "Fn::Equals": [reference("AWS::Region"), reference("ResponderRegion")] },
+            ] }] },
         },
         "Resources": resources,
     });
@@ -165,7 +286,7 @@ fn lambda(function: &Function) -> Value {
     })
 }
 
-fn event_rule(number: usize, rule: &EventRule) -> Value {
+fn event_rule(number: usize, rule: &EventRule, target: &Value) -> Value {
     json!({
         "Type": "AWS::Events::Rule",
         "Properties": {
@@ -173,11 +294,7 @@ fn event_rule(number: usize, rule: &EventRule) -> Value {
             "Description": "Events that a rule of ours may match.",
             "EventPattern": rule.pattern,
             "State": rule.state,
-            "Targets": [{
-                "Id": "queue",
-                "Arn": { "Fn::GetAtt": ["Queue", "Arn"] },
-                "DeadLetterConfig": { "Arn": { "Fn::GetAtt": ["DeadLetterQueue", "Arn"] } },
-            }],
+            "Targets": [target],
         },
     })
 }

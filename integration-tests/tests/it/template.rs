@@ -10,6 +10,7 @@ fn the_committed_templates_are_current() {
     for (file, arguments) in [
         ("template.yaml", &["infra", "template"][..]),
         ("member.yaml", &["infra", "template", "--member"][..]),
+        ("forward.yaml", &["infra", "template", "--forward"][..]),
     ] {
         let committed = std::fs::read_to_string(infra.join(file)).unwrap();
         let written = text(&run(aisaws(Path::new("unused")).args(arguments)).stdout);

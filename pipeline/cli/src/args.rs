@@ -123,6 +123,10 @@ pub(crate) enum Infra {
         /// The template of a protected account instead (infra/member.yaml)
         #[arg(long)]
         member: bool,
+        /// The template of a further Region, or of a protected account's Region, whose events are
+        /// handed on to the responder's, instead (infra/forward.yaml)
+        #[arg(long, conflicts_with = "member")]
+        forward: bool,
     },
     /// The functions, their handlers, memory and time
     Functions,

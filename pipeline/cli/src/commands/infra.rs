@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use aisaws_detect::event_pattern::{Limits, patterns, unnarrowed};
+use aisaws_detect::event_pattern::{Limits, Pattern, patterns, unnarrowed};
 use aisaws_infra::cost::{Load, PRICES, Prices, estimate, total};
 use aisaws_infra::functions::FUNCTIONS;
 use aisaws_infra::policies::{self, AccountRole};
-use aisaws_infra::template::{EventRule, member, template};
+use aisaws_infra::template::{EventRule, forward, member, template};
 use serde_json::{Map, Value, json};
 
 use super::detect::load;
@@ -29,18 +29,11 @@ pub(crate) fn run(context: &Context, command: Infra) -> anyhow::Result<Ended> {
             }
             return Ok(if errors == 0 { Ended::Done } else { Ended::Attention });
         }
-        Infra::Template { member: true } => output::line(member()?.trim_end()),
-        Infra::Template { member: false } => {
-            let (lines, _) = load(context, &[])?;
-            let rules = patterns(lines.rules(), Limits::default());
-            let rules = rules.into_iter().map(|rule| {
-                let state = serde_json::to_value(rule.state)?;
-                let state = state.as_str().unwrap_or_default().to_owned();
-                Ok(EventRule { pattern: rule.pattern, state })
-            });
-            let rules: Vec<EventRule> = rules.collect::<Result<_, serde_json::Error>>()?;
-            output::line(template(&rules)?.trim_end());
+        Infra::Template { member: true, .. } => output::line(member()?.trim_end()),
+        Infra::Template { forward: true, .. } => {
+            output::line(forward(&event_rules(context)?)?.trim_end());
         }
+        Infra::Template { .. } => output::line(template(&event_rules(context)?)?.trim_end()),
         Infra::Functions => functions(context.format)?,
         Infra::Policies => output::json(&all_policies())?,
         Infra::Cost { print_prices: true, .. } => output::line(PRICES.trim_end()),
@@ -55,6 +48,17 @@ pub(crate) fn run(context: &Context, command: Infra) -> anyhow::Result<Ended> {
         }
     }
     Ok(Ended::Done)
+}
+
+/// What lets in the events that the rules in force may match.
+fn event_rules(context: &Context) -> anyhow::Result<Vec<EventRule>> {
+    let (lines, _) = load(context, &[])?;
+    let rule = |rule: Pattern| {
+        let state = serde_json::to_value(rule.state)?;
+        let state = state.as_str().unwrap_or_default().to_owned();
+        Ok(EventRule { pattern: rule.pattern, state })
+    };
+    patterns(lines.rules(), Limits::default()).into_iter().map(rule).collect()
 }
 
 fn functions(format: Format) -> anyhow::Result<()> {
