@@ -204,7 +204,42 @@ pub fn of(function: &Function) -> Value {
     all.extend(grants.into_iter().flat_map(statements));
     // Of the archive and of the topic.
     all.push(statement("Key", key, &[arn("Key")]));
+    all.extend(seals(function));
     json!({ "Version": "2012-10-17", "Statement": all })
+}
+
+/// Who needs the key of approval links: one signs them, the other checks them.
+const HOLD_SECRETS: &[&str] = &["AskHuman", "Approval"];
+/// Who takes a human's answer.
+const TAKE_VOTES: &[&str] = &["Approval"];
+/// The partitions of secrets (`secret` of `pipeline/aws/src/store/layout.rs`).
+const SECRETS: &str = "secret *";
+/// Attributes that only an answered question has (`pipeline/aws/src/store/approvals.rs`).
+const OF_VOTES: &[&str] = &["vote", "voter", "voted"];
+
+/// What the table holds and this function may not have, although it is one table. A denial is
+/// final, whatever else the role is granted later. Votes lie in the partition of their incident, so
+/// that it is their attributes that tell them.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>
+fn seals(function: &Function) -> Vec<Value> {
+    let seal = |sid: &str, actions: &[&str], key: &str, values: &[&str]| {
+        json!({
+            "Sid": sid,
+            "Effect": "Deny",
+            "Action": actions,
+            "Resource": [arn("Table"), sub("${Table.Arn}/index/*")],
+            "Condition": { "ForAnyValue:StringLike": { key: values } },
+        })
+    };
+    let mut list = Vec::new();
+    if !HOLD_SECRETS.contains(&function.name) {
+        list.push(seal("NoSecret", OPENS, "dynamodb:LeadingKeys", &[SECRETS]));
+    }
+    if !TAKE_VOTES.contains(&function.name) {
+        let writes = &["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
+        list.push(seal("NoVote", writes, "dynamodb:Attributes", OF_VOTES));
+    }
+    list
 }
 
 /// Environment variables of a function: only what it uses.
@@ -392,6 +427,48 @@ mod tests {
         let assuming: Vec<_> = AccountRole::Responder.assumed_by().map(|f| f.name).collect();
         let writing = FUNCTIONS.iter().filter(|f| f.artifact == Artifact::Write).map(|f| f.name);
         assert_eq!(assuming, writing.collect::<Vec<_>>());
+    }
+
+    /// The functions to which a statement of that name denies something.
+    fn denied(sid: &str) -> BTreeSet<&'static str> {
+        let is_denied = |f: &&Function| {
+            let policy = of(f);
+            let statements = policy["Statement"].as_array().unwrap();
+            statements.iter().any(|s| s["Sid"] == sid && s["Effect"] == "Deny")
+        };
+        FUNCTIONS.iter().filter(is_denied).map(|f| f.name).collect()
+    }
+
+    fn all_but(names: &[&str]) -> BTreeSet<&'static str> {
+        FUNCTIONS.iter().map(|f| f.name).filter(|name| !names.contains(name)).collect()
+    }
+
+    #[test]
+    fn only_who_signs_or_checks_links_reads_their_key() {
+        assert_eq!(denied("NoSecret"), all_but(&["AskHuman", "Approval"]));
+    }
+
+    #[test]
+    fn only_the_page_writes_votes() {
+        assert_eq!(denied("NoVote"), all_but(&["Approval"]));
+    }
+
+    #[test]
+    fn what_is_denied_covers_all_that_is_granted_on_the_table() {
+        // Whatever way a function has into the table, the key of links is not on it.
+        for function in FUNCTIONS {
+            let policy = of(function);
+            let find = |sid: &str| {
+                let statements = policy["Statement"].as_array().unwrap().iter();
+                let found = statements.filter(|s| s["Sid"] == sid);
+                let actions = found.flat_map(|s| s["Action"].as_array().unwrap().clone());
+                actions.map(|a| a.as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+            };
+            let denied = find("NoSecret");
+            if !denied.is_empty() {
+                assert!(denied.is_superset(&find("Table")), "{}", function.name);
+            }
+        }
     }
 
     #[test]
