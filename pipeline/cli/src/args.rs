@@ -41,6 +41,18 @@ pub(crate) enum Format {
     Json,
 }
 
+/// On which store a command works.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Place {
+    /// On a deployment in AWS instead of the local store
+    #[arg(long, global = true)]
+    pub(crate) aws: bool,
+    /// The deployment's CloudFormation stack [default: what the AISAWS_* variables of its
+    /// functions say where AISAWS_TABLE is set, else `aisaws`]
+    #[arg(long, global = true, value_name = "NAME", requires = "aws")]
+    pub(crate) stack: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Respond to a scenario that ships with the program, on a simulated account
@@ -70,11 +82,19 @@ pub(crate) enum Command {
         paths: Vec<PathBuf>,
     },
     /// Incidents and their stories
-    #[command(subcommand)]
-    Incident(Incident),
+    Incident {
+        #[command(flatten)]
+        place: Place,
+        #[command(subcommand)]
+        command: Incident,
+    },
     /// Repairs that wait for a human
-    #[command(subcommand)]
-    Approval(Approval),
+    Approval {
+        #[command(flatten)]
+        place: Place,
+        #[command(subcommand)]
+        command: Approval,
+    },
     /// Re-run stored events through the present rules and policy, on a simulated account
     Replay(Replay),
     /// Controls: what is checked and repaired
@@ -89,8 +109,12 @@ pub(crate) enum Command {
         id: String,
     },
     /// The store
-    #[command(subcommand)]
-    Store(Store),
+    Store {
+        #[command(flatten)]
+        place: Place,
+        #[command(subcommand)]
+        command: Store,
+    },
     /// State machine definitions (Amazon States Language), without AWS
     #[command(subcommand)]
     Machine(Machine),

@@ -6,6 +6,9 @@
 mod args;
 mod commands;
 mod context;
+#[cfg(feature = "aws")]
+mod deployment;
+mod opened;
 mod output;
 mod render;
 mod rules;
@@ -29,6 +32,16 @@ pub(crate) enum Ended {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
+
+/// What every command that needs AWS answers in a program without its SDKs.
+#[cfg(not(feature = "aws"))]
+pub(crate) fn not_built() -> anyhow::Error {
+    Usage(
+        "this program was built without AWS; `cargo build --release --features aws` gives one that has it"
+            .to_owned(),
+    )
+    .into()
+}
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
@@ -76,4 +89,26 @@ fn is_usage(error: &anyhow::Error) -> bool {
             || cause.is::<aisaws_decide::PolicyError>()
             || cause.is::<aisaws_score::WeightsError>()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[tokio::test]
+    async fn without_its_sdks_every_command_on_aws_says_how_to_get_them() {
+        for command in ["incident list", "approval list", "store verify"] {
+            let words = ["aisaws"].into_iter().chain(command.split(' ')).chain(["--aws"]);
+            let error = commands::run(Cli::parse_from(words)).await.unwrap_err();
+            assert!(is_usage(&error) && chain(&error).contains("--features aws"), "{command}");
+        }
+    }
 }

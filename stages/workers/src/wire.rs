@@ -97,7 +97,11 @@ impl Wired {
         let settings = Settings::read(variable)?;
         let text = std::env::var(CONFIG).unwrap_or_default();
         let config = config::parse(&text, CONFIG)?;
-        let aws = Aws::from_environment().await;
+        Ok(Self::new(settings, config, Aws::from_environment().await, entrance))
+    }
+
+    /// Makes the clients of a deployment that was told of otherwise; calls nobody.
+    pub fn new(settings: Settings, config: Config, aws: Aws, entrance: Entrance) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let archive = Archive::new(&aws, &settings.bucket);
         let store = Store::new(&aws, &settings.table, archive, Arc::clone(&clock));
@@ -114,7 +118,7 @@ impl Wired {
             orchestrator: Arc::new(StepFunctions::new(&aws, machine)),
             clock,
         };
-        Ok(Self { settings, config, aws, store, ports, account })
+        Self { settings, config, aws, store, ports, account }
     }
 
     /// What it was told.
@@ -125,6 +129,11 @@ impl Wired {
     /// How AWS is reached.
     pub fn aws(&self) -> &Aws {
         &self.aws
+    }
+
+    /// The store of the deployment, for what no port asks.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The ports.

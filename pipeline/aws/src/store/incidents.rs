@@ -116,6 +116,43 @@ impl Incidents for Store {
     }
 }
 
+impl Store {
+    /// Ids of all incidents of which the table has anything at all: a record, or links alone. The
+    /// second part is what stands in an id's place and is none. Reads the whole table.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn audited_ids(&self) -> Result<(BTreeSet<IncidentId>, Vec<String>), StoreError> {
+        audited_ids(self).await.map_err(doing("list incidents"))
+    }
+}
+
+async fn audited_ids(store: &Store) -> Result<(BTreeSet<IncidentId>, Vec<String>), Trouble> {
+    let prefix = layout::INCIDENT;
+    let mut pages = store
+        .client
+        .scan()
+        .table_name(&*store.table)
+        .consistent_read(true)
+        .projection_expression("pk")
+        .filter_expression("begins_with(pk, :incident)")
+        .expression_attribute_values(":incident", AttributeValue::S(prefix.to_owned()))
+        .into_paginator()
+        .send();
+    let (mut ids, mut strange) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(page) = pages.next().await {
+        for item in page.map_err(failed("dynamodb:Scan"))?.items.unwrap_or_default() {
+            let pk = Row(&item).text(layout::PK)?;
+            let text = pk.strip_prefix(prefix).unwrap_or(pk);
+            match IncidentId::parse(text) {
+                Ok(id) => drop(ids.insert(id)),
+                Err(_) => drop(strange.insert(text.to_owned())),
+            }
+        }
+    }
+    Ok((ids, strange.into_iter().collect()))
+}
+
 async fn pending(store: &Store, limit: usize) -> Result<Vec<Pending>, Trouble> {
     let shards: Vec<Range> =
         (0..layout::SHARDS).map(|shard| Range::of(layout::pending(shard))).collect();

@@ -11,22 +11,27 @@ use aisaws_core::port::{Cast, Ports};
 use aisaws_core::status::proven;
 use serde_json::json;
 
-use crate::args::{Approval as Command, Format, Vote as Args};
+use crate::args::{Approval as Command, Format, Place, Vote as Args};
 use crate::context::{Context, find_incident};
+use crate::opened::Opened;
 use crate::output;
 use crate::render::incident::{diff, status_word};
 use crate::render::table::table;
 use crate::{Ended, Usage};
 
-pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<Ended> {
-    let embedded = context.open_existing()?;
+pub(crate) async fn run(
+    context: &Context,
+    place: &Place,
+    command: Command,
+) -> anyhow::Result<Ended> {
+    let opened = Opened::existing(context, place).await?;
     match command {
         Command::List => {
-            list(context, embedded.ports()).await?;
+            list(context, opened.ports()).await?;
             Ok(Ended::Done)
         }
-        Command::Grant(args) => vote(context, &embedded, &args, Vote::Grant).await,
-        Command::Deny(args) => vote(context, &embedded, &args, Vote::Deny).await,
+        Command::Grant(args) => vote(context, &opened, &args, Vote::Grant).await,
+        Command::Deny(args) => vote(context, &opened, &args, Vote::Deny).await,
     }
 }
 
@@ -67,11 +72,11 @@ async fn list(context: &Context, ports: &Ports) -> anyhow::Result<()> {
 
 async fn vote(
     context: &Context,
-    embedded: &aisaws_embedded::Embedded,
+    opened: &Opened,
     args: &Args,
     vote: Vote,
 ) -> anyhow::Result<Ended> {
-    let ports = embedded.ports();
+    let ports = opened.ports();
     let id = find_incident(ports.incidents.as_ref(), &args.id).await?;
     let Some(standing) = ports.approvals.standing(id).await? else {
         return Err(Usage(format!(
@@ -92,10 +97,21 @@ async fn vote(
         output::note("nothing was voted");
         return Ok(Ended::Attention);
     }
-    let _lock = embedded
-        .lock(|| output::note("another process is responding on this store; waiting for it"))
-        .await?;
-    let by = voter();
+    // Who votes is asked before the lock, which may take long.
+    let by = match opened {
+        Opened::Local(_) => voter(),
+        #[cfg(feature = "aws")]
+        Opened::Aws(deployment) => deployment.caller().await?,
+    };
+    let _lock = match opened {
+        Opened::Local(embedded) => {
+            let waiting = "another process is responding on this store; waiting for it";
+            Some(embedded.lock(|| output::note(waiting)).await?)
+        }
+        // Step Functions runs each incident once.
+        #[cfg(feature = "aws")]
+        Opened::Aws(_) => None,
+    };
     let cast = approve::vote(ports, id, &digest, vote, &by, &args.reason).await?;
     let links = ports.incidents.ledger(id).await?;
     let status = proven(links.iter().map(|link| &link.entry));
@@ -107,7 +123,9 @@ async fn vote(
         }))?,
         Format::Text => output::line(&format!("{words}; incident {id} is {}", status_word(status))),
     }
-    let is_good = is_counted && status.is_final() && status != aisaws_core::status::Status::Failed;
+    // In AWS the repair runs elsewhere, after this.
+    let is_over = status.is_final() && status != aisaws_core::status::Status::Failed;
+    let is_good = is_counted && (is_over || !opened.runs_here());
     Ok(if is_good { Ended::Done } else { Ended::Attention })
 }
 

@@ -5,15 +5,20 @@ use aisaws_core::port::Incidents;
 use serde_json::{Value, json};
 
 use crate::Ended;
-use crate::args::{Format, Incident as Command};
+use crate::args::{Format, Incident as Command, Place};
 use crate::context::{Context, find_incident};
+use crate::opened::Opened;
 use crate::output;
 use crate::render::incident::story;
 use crate::render::table::table;
 
-pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<Ended> {
-    let embedded = context.open_existing()?;
-    let incidents = embedded.ports().incidents.as_ref();
+pub(crate) async fn run(
+    context: &Context,
+    place: &Place,
+    command: Command,
+) -> anyhow::Result<Ended> {
+    let opened = Opened::existing(context, place).await?;
+    let incidents = opened.ports().incidents.as_ref();
     match command {
         Command::List => list(context, incidents).await?,
         Command::Show { id } => show(context, incidents, &id).await?,

@@ -1,52 +1,48 @@
 //! `aisaws store`: the ledger and the journal as a whole, and what could not be read.
 
 use aisaws_app::audit::audit;
-use aisaws_embedded::Embedded;
 use aisaws_engine::JournalError;
 use serde_json::json;
 
 use crate::Ended;
-use crate::args::{Format, Store as Command};
+use crate::args::{Format, Place, Store as Command};
 use crate::context::Context;
+use crate::opened::Opened;
 use crate::output;
 use crate::render::table::table;
 
 /// Dead letters listed at most.
 const LETTERS: u32 = 10_000;
 
-pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<Ended> {
-    let embedded = context.open_existing()?;
+pub(crate) async fn run(
+    context: &Context,
+    place: &Place,
+    command: Command,
+) -> anyhow::Result<Ended> {
+    let opened = Opened::existing(context, place).await?;
     match command {
-        Command::Export => export(&embedded).await,
-        Command::Verify => verify(context, &embedded).await,
-        Command::DeadLetters => dead_letters(context, &embedded).await,
+        Command::Export => export(&opened).await,
+        Command::Verify => verify(context, &opened).await,
+        Command::DeadLetters => dead_letters(context, &opened).await,
     }
 }
 
-async fn export(embedded: &Embedded) -> anyhow::Result<Ended> {
-    let (ids, _) = embedded.store().audited_ids().await?;
+async fn export(opened: &Opened) -> anyhow::Result<Ended> {
+    let (ids, _) = opened.ids().await?;
     for id in ids {
-        for link in embedded.ports().incidents.ledger(id).await? {
+        for link in opened.ports().incidents.ledger(id).await? {
             output::line(&serde_json::to_string(&link)?);
         }
     }
     Ok(Ended::Done)
 }
 
-async fn verify(context: &Context, embedded: &Embedded) -> anyhow::Result<Ended> {
-    let ports = embedded.ports();
-    let (ids, strange) = embedded.store().audited_ids().await?;
+async fn verify(context: &Context, opened: &Opened) -> anyhow::Result<Ended> {
+    let ports = opened.ports();
+    let (ids, strange) = opened.ids().await?;
     let mut found = audit(ports.incidents.as_ref(), ports.snapshots.as_ref(), &ids).await?;
     found.broken.extend(strange.iter().map(|text| format!("`{text}` is no incident's id")));
-    match embedded.verify_journal().await {
-        Ok(()) => {}
-        Err(
-            damage @ (JournalError::Broken(_)
-            | JournalError::Damaged { .. }
-            | JournalError::Corrupt { .. }),
-        ) => found.broken.push(format!("{:#}", anyhow::Error::new(damage))),
-        Err(e) => return Err(e.into()),
-    }
+    found.broken.extend(journal(opened).await?);
     let first = found.broken.first();
     match context.format {
         Format::Json => output::json(&json!({
@@ -54,10 +50,17 @@ async fn verify(context: &Context, embedded: &Embedded) -> anyhow::Result<Ended>
             "first_broken": first, "broken": found.broken,
         }))?,
         Format::Text => match first {
-            None => output::line(&format!(
-                "the ledger holds: {} chains, {} links; so does the journal",
-                found.chains, found.links
-            )),
+            None => {
+                let journal = match opened {
+                    Opened::Local(_) => "; so does the journal",
+                    #[cfg(feature = "aws")]
+                    Opened::Aws(_) => "",
+                };
+                output::line(&format!(
+                    "the ledger holds: {} chains, {} links{journal}",
+                    found.chains, found.links
+                ));
+            }
             Some(first) => output::line(&format!(
                 "the store is broken in {} places; first: {}",
                 found.broken.len(),
@@ -68,8 +71,26 @@ async fn verify(context: &Context, embedded: &Embedded) -> anyhow::Result<Ended>
     Ok(if first.is_none() { Ended::Done } else { Ended::Attention })
 }
 
-async fn dead_letters(context: &Context, embedded: &Embedded) -> anyhow::Result<Ended> {
-    let letters = embedded.ports().events.dead_letters(LETTERS).await?;
+/// What is wrong with the journal of executions. In AWS, Step Functions keeps that.
+async fn journal(opened: &Opened) -> anyhow::Result<Option<String>> {
+    let verified = match opened {
+        Opened::Local(embedded) => embedded.verify_journal().await,
+        #[cfg(feature = "aws")]
+        Opened::Aws(_) => Ok(()),
+    };
+    match verified {
+        Ok(()) => Ok(None),
+        Err(
+            damage @ (JournalError::Broken(_)
+            | JournalError::Damaged { .. }
+            | JournalError::Corrupt { .. }),
+        ) => Ok(Some(format!("{:#}", anyhow::Error::new(damage)))),
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn dead_letters(context: &Context, opened: &Opened) -> anyhow::Result<Ended> {
+    let letters = opened.ports().events.dead_letters(LETTERS).await?;
     match context.format {
         Format::Json => output::json(&letters)?,
         Format::Text if letters.is_empty() => output::line("there are no dead letters"),
