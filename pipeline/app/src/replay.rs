@@ -147,7 +147,7 @@ fn outcome(links: &[Link]) -> Outcome {
     for link in links {
         match &link.entry {
             Entry::Scored { risk, .. } => outcome.score = Some(*risk),
-            Entry::Decided { decision, reasons } => {
+            Entry::Decided { decision, reasons, .. } => {
                 outcome.decision = Some(*decision);
                 outcome.reasons.clone_from(reasons);
             }

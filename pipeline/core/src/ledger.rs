@@ -54,6 +54,10 @@ pub enum Entry {
         decision: Decision,
         /// Why.
         reasons: Vec<String>,
+        /// The resource was repaired as often within the hour as the policy allows: two parties
+        /// may fight over it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_budget_spent: bool,
     },
     /// The state was read and no control convicted.
     FoundClean {

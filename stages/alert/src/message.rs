@@ -66,7 +66,7 @@ fn subject(story: &Story, status: Status) -> String {
 /// Why nothing was done; the last decision counts.
 fn why_logged(story: &Story, links: &[Link]) -> Vec<String> {
     let why = links.iter().rev().find_map(|link| match &link.entry {
-        Entry::Decided { decision: Decision::LogOnly, reasons } => Some(reasons.as_slice()),
+        Entry::Decided { decision: Decision::LogOnly, reasons, .. } => Some(reasons.as_slice()),
         _ => None,
     });
     let why = why.unwrap_or_default();

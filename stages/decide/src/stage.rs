@@ -71,7 +71,8 @@ impl Stage for Decide {
             reasons.push(restriction.reason);
         }
         let limits = limits(&self.policy, detected);
-        let entry = Entry::Decided { decision, reasons: reasons.clone() };
+        let is_budget_spent = writes >= self.policy.writes_per_resource_per_hour();
+        let entry = Entry::Decided { decision, reasons: reasons.clone(), is_budget_spent };
         self.incidents.append(detected.incident, "decided", entry, now).await?;
         let approval_timeout_seconds = self.policy.approval_timeout_seconds();
         Ok(Decided {

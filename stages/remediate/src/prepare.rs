@@ -155,7 +155,11 @@ impl Prepare {
         };
         verdict.decision = limit.max;
         verdict.reasons.push(limit.reason.clone());
-        let entry = Entry::Decided { decision: limit.max, reasons: vec![limit.reason] };
+        let entry = Entry::Decided {
+            decision: limit.max,
+            reasons: vec![limit.reason],
+            is_budget_spent: false,
+        };
         let incident = decided.scored.detected.incident;
         let key = format!("lowered:{round}");
         self.incidents.append(incident, &key, entry, cx.clock.now()).await?;

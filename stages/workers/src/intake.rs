@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use aisaws_app::intake::Batch;
+use aisaws_app::intake::Tally;
 use aisaws_app::respond::Responder;
 use aisaws_core::port::{DeadLetter, StoreError};
 use async_trait::async_trait;
 
-use crate::metrics::{Metric, Metrics, Unit};
+use crate::metrics::{Metric, Metrics, Name};
 
 /// One message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,24 +72,21 @@ impl Intake {
             }
         }
         taken.opened = self.responder.open().await?.len();
-        self.count(&batch, taken.opened);
+        self.metrics.emit(self.responder.ports().clock.now(), &counts(&batch.tally));
         Ok(taken)
     }
+}
 
-    fn count(&self, batch: &Batch, opened: usize) {
-        #[expect(clippy::cast_precision_loss, reason = "counts of one batch are small")]
-        let count = |name, value: u64| Metric { name, unit: Unit::Count, value: value as f64 };
-        let tally = &batch.tally;
-        let mut metrics = vec![
-            count("EventsTakenIn", tally.events),
-            count("Duplicates", tally.duplicates),
-            count("OwnEvents", tally.own),
-            count("DeadLetters", tally.dead_letters),
-            count("Hits", tally.hits),
-        ];
-        if opened > 0 {
-            metrics.push(count("IncidentsOpened", opened as u64));
-        }
-        self.metrics.emit(self.responder.ports().clock.now(), &metrics);
+pub(crate) fn counts(tally: &Tally) -> Vec<Metric> {
+    let mut metrics = vec![
+        Metric::count(Name::EventsTakenIn, tally.events),
+        Metric::count(Name::Duplicates, tally.duplicates),
+        Metric::count(Name::OwnEvents, tally.own),
+        Metric::count(Name::DeadLetters, tally.dead_letters),
+        Metric::count(Name::Hits, tally.hits),
+    ];
+    if tally.suppressed > 0 {
+        metrics.push(Metric::count(Name::AlertsSuppressed, tally.suppressed));
     }
+    metrics
 }

@@ -8,6 +8,7 @@ pub mod approval;
 pub mod function;
 pub mod http;
 pub mod intake;
+pub mod measured;
 pub mod metrics;
 pub mod scan;
 pub mod settings;

@@ -5,7 +5,7 @@ use aisaws_core::port::{Ports, StoreError};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::metrics::{Metric, Metrics, Unit};
+use crate::metrics::{Metric, Metrics, Name};
 
 /// What a sweep found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -44,14 +44,15 @@ pub async fn carry_on(
             swept.stuck += 1;
         }
     }
-    let count = |name, value: usize| Metric {
-        name,
-        unit: Unit::Count,
-        value: f64::from(u32::try_from(value).unwrap_or(u32::MAX)),
-    };
-    metrics
-        .emit(now, &[count("ApprovalsOpen", swept.waiting), count("ApprovalsStuck", swept.stuck)]);
+    metrics.emit(now, &counts(&swept));
     Ok(swept)
+}
+
+pub(crate) fn counts(swept: &Swept) -> [Metric; 2] {
+    [
+        Metric::count(Name::ApprovalsOpen, swept.waiting as u64),
+        Metric::count(Name::ApprovalsStuck, swept.stuck as u64),
+    ]
 }
 
 /// Whether more than half of the time for an answer has passed.

@@ -27,6 +27,7 @@ use aisaws_score::{Score, Weights, WeightsError};
 use aisaws_verify::{RollBack, Verify};
 
 use crate::approval::LinkChannel;
+use crate::measured::Measured;
 use crate::metrics::Metrics;
 use crate::settings::{Settings, SettingsError};
 
@@ -108,9 +109,10 @@ impl Wired {
         let account =
             Arc::new(AwsAccount::new(&aws, reach(&settings, entrance), Arc::new(store.clone())));
         let machine = settings.state_machine.as_deref().unwrap_or_default();
+        let metrics = Metrics::new(settings.prefix.clone(), Box::new(std::io::stdout()));
         let ports = Ports {
             events: Arc::new(store.clone()),
-            incidents: Arc::new(store.clone()),
+            incidents: Arc::new(Measured::new(Arc::new(store.clone()), metrics)),
             approvals: Arc::new(store.clone()),
             windows: Arc::new(store.clone()),
             snapshots: Arc::new(store.clone()),

@@ -76,7 +76,7 @@ fn entry(link: &Link) -> Vec<String> {
                 sub(format!("{:+.2}  {}  {}", c.weight, data(&c.name), dim(&data(&c.reason))))
             }))
             .collect(),
-        Entry::Decided { decision, reasons } => {
+        Entry::Decided { decision, reasons, .. } => {
             std::iter::once(head("decided", decision_word(*decision)))
                 .chain(reasons.iter().map(|r| sub(data(r))))
                 .collect()

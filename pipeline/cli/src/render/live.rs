@@ -38,7 +38,7 @@ fn step(entry: &Entry) -> (&'static str, String) {
             ("Detect", dim(&rules.join(", ")))
         }
         Entry::Scored { risk, .. } => ("Score", risk.to_string()),
-        Entry::Decided { decision, reasons } => {
+        Entry::Decided { decision, reasons, .. } => {
             let why = reasons.last().map(|r| data(r)).unwrap_or_default();
             ("Decide", format!("{} {}", decision_word(*decision), dim(&why)))
         }

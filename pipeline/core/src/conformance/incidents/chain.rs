@@ -52,7 +52,7 @@ fn entries(scene: &Scene) -> Vec<Entry> {
                 })
                 .collect(),
         },
-        Entry::Decided { decision: Decision::AskHuman, reasons: hostile() },
+        Entry::Decided { decision: Decision::AskHuman, reasons: hostile(), is_budget_spent: true },
         Entry::FoundClean { state: digest.clone() },
         Entry::FoundGone,
         Entry::Prepared {

@@ -23,7 +23,7 @@ fn digest() -> Digest {
 }
 
 fn decided(decision: Decision) -> Entry {
-    Entry::Decided { decision, reasons: Vec::new() }
+    Entry::Decided { decision, reasons: Vec::new(), is_budget_spent: false }
 }
 
 fn prepared() -> Entry {
@@ -267,7 +267,11 @@ async fn what_concerns_nobody_is_told_only_where_everything_is() {
 #[tokio::test]
 async fn the_message_about_what_was_logged_says_what_was_found_and_why_nothing_was_done() {
     let reasons = vec!["a human is asked".to_owned(), "no control answers these rules".to_owned()];
-    let entry = Entry::Decided { decision: Decision::LogOnly, reasons: reasons.clone() };
+    let entry = Entry::Decided {
+        decision: Decision::LogOnly,
+        reasons: reasons.clone(),
+        is_budget_spent: false,
+    };
     let world = world(vec![entry]).await;
     let channel = FakeChannel::working("one");
     let stage = Alert::new(Arc::new(world.store.clone()), vec![channel.clone()], TellLogged::All);

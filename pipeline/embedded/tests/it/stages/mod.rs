@@ -3,6 +3,7 @@
 mod account;
 mod alert;
 mod ask;
+mod decide;
 mod prepare;
 mod remediate;
 mod rollback;

@@ -139,7 +139,11 @@ async fn the_ledger_has_the_lowered_decision_with_its_reason() {
     let world = World::new(public()).await;
     let limit = limit(ACL, Decision::AskHuman);
     prepared(&world, Decision::Act, vec![limit.clone()]).await;
-    let lowered = Entry::Decided { decision: Decision::AskHuman, reasons: vec![limit.reason] };
+    let lowered = Entry::Decided {
+        decision: Decision::AskHuman,
+        reasons: vec![limit.reason],
+        is_budget_spent: false,
+    };
     assert_eq!(world.entries().await.last(), Some(&lowered));
 }
 

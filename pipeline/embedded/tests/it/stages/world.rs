@@ -187,7 +187,11 @@ impl World {
 
     /// Decide's hand-off, as the ledger has it.
     pub(super) async fn decided(&self, decision: Decision, limits: Vec<Limit>) -> Decided {
-        self.append("decided", Entry::Decided { decision, reasons: Vec::new() }).await;
+        self.append(
+            "decided",
+            Entry::Decided { decision, reasons: Vec::new(), is_budget_spent: false },
+        )
+        .await;
         let score = Score { risk: Risk::clamped(0.5), contributions: Vec::new() };
         Decided {
             scored: Scored { detected: self.detected.clone(), score },
