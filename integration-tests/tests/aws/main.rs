@@ -1,10 +1,20 @@
 //! AWS mode as a whole on emulators: the template, the programs, the state machine. One binary.
+//!
+//! `stage` puts the system up with the product's own deploy code; each other module is a part of
+//! what must hold. `cargo test -p aisaws-integration-tests --test aws` runs it alone.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that meets what it did not expect ends"
+    clippy::print_stderr,
+    reason = "a test that meets what it did not expect ends, and one that is skipped says so"
 )]
 
+mod asks;
+mod deploying;
+mod own;
+mod poison;
 mod program;
+mod repairs;
+mod stage;

@@ -52,6 +52,18 @@ impl Aws {
         self.config.region().map(AsRef::as_ref)
     }
 
+    /// The address that was set for every service, as it is for emulators.
+    #[cfg(feature = "cloudformation")]
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.config.endpoint_url()
+    }
+
+    /// A client of CloudFormation.
+    #[cfg(feature = "cloudformation")]
+    pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
+        aws_sdk_cloudformation::Client::new(&self.config)
+    }
+
     /// What clients of any service are made from.
     #[cfg(feature = "drivers")]
     pub(crate) fn config(&self) -> &SdkConfig {

@@ -11,6 +11,8 @@
 pub mod archive;
 mod clock;
 mod connect;
+#[cfg(feature = "cloudformation")]
+pub mod deploy;
 #[cfg(feature = "drivers")]
 #[cfg_attr(
     not(all(
