@@ -65,13 +65,18 @@ impl Region {
     /// Where the global services of this region's partition record and answer.
     #[must_use]
     pub fn of_global_services(&self) -> Self {
-        Self::new(if self.0.starts_with("cn-") {
-            "cn-north-1"
-        } else if self.0.starts_with("us-gov-") {
-            "us-gov-west-1"
-        } else {
-            "us-east-1"
-        })
+        Self::new(global_region(&self.0))
+    }
+}
+
+/// As [`Region::of_global_services`].
+pub(crate) fn global_region(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "cn-north-1"
+    } else if region.starts_with("us-gov-") {
+        "us-gov-west-1"
+    } else {
+        "us-east-1"
     }
 }
 

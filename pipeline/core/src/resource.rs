@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arn::Arn;
-use crate::id::{AccountId, Region};
+use crate::id::{AccountId, Region, global_region};
 
 /// Whose a resource is, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +50,7 @@ impl ResourceRef {
     /// service records and answers, whatever the region of the event that names it.
     pub fn new(kind: impl Into<String>, id: impl Into<String>, owner: &Owner) -> Self {
         let kind = kind.into();
-        let region = if kind.starts_with(GLOBAL_TYPES) {
-            owner.region.of_global_services()
-        } else {
-            owner.region.clone()
-        };
+        let region = Region::new(region_of(&kind, owner.region.as_str()));
         Self { kind, id: id.into(), account: owner.account.clone(), region }
     }
 
@@ -62,6 +58,11 @@ impl ResourceRef {
     pub fn key(&self) -> String {
         format!("{}/{}/{}/{}", self.account, self.region, self.kind, self.id)
     }
+}
+
+/// The region that answers for a resource of that type, of which an event in `region` tells.
+pub fn region_of<'r>(kind: &str, region: &'r str) -> &'r str {
+    if kind.starts_with(GLOBAL_TYPES) { global_region(region) } else { region }
 }
 
 impl std::fmt::Display for ResourceRef {

@@ -261,7 +261,7 @@ impl Detect {
             title: meta.title.clone(),
             severity: severity(meta.level, event),
             event: event.id.clone(),
-            resource: Scene::of(event).account(),
+            resource: Scene::of(event).account().into_owned(),
             controls: Vec::new(),
             window_seconds: loaded.response.window_seconds,
             techniques: techniques(&meta.tags),

@@ -326,7 +326,7 @@ impl Lines {
                     if self.mapping.is_empty() {
                         return Ok(None);
                     }
-                    Ok(scene.by_mapping(&self.mapping)?.resources.first())
+                    Ok(self.mapping.pointed(scene)?.0.into_iter().next())
                 })?,
                 Some((response, scene)) => {
                     let located = response.located(scene, &self.mapping)?;

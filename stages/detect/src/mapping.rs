@@ -23,7 +23,7 @@ use aisaws_core::event::Event;
 use aisaws_core::id::ControlId;
 use serde::Deserialize;
 
-use crate::pointer::{Pointer, Written};
+use crate::pointer::{Pointed, Pointer, Written};
 use crate::response::Located;
 use crate::scene::Scene;
 use crate::sigma::ScanError;
@@ -139,21 +139,31 @@ impl Mapping {
     }
 
     pub(crate) fn located_in(&self, scene: &Scene<'_>) -> Result<Located, ScanError> {
+        let (pointed, controls) = self.pointed(scene)?;
+        let resources = pointed.into_iter().map(Pointed::into_owned).collect();
+        Ok(Located { resources, controls: controls.to_vec() })
+    }
+
+    /// As [`Self::located`], without owning what it says.
+    pub(crate) fn pointed<'s>(
+        &'s self,
+        scene: &'s Scene<'_>,
+    ) -> Result<(Vec<Pointed<'s>>, &'s [ControlId]), ScanError> {
         // A finding names its resources; entries are for calls.
         let resources = scene.named_resources();
         if !resources.is_empty() {
-            return Ok(Located { resources: resources.to_vec(), controls: Vec::new() });
+            return Ok((resources.iter().map(Pointed::of).collect(), &[]));
         }
         let services = || self.tables.iter().filter_map(|t| t.services.get(scene.service()));
         let named = services().flat_map(|service| service.named(scene.name()));
         let others = services().flat_map(|service| &service.others);
         for entry in named.chain(others) {
-            let resources = entry.pointer.resources(scene)?;
-            if !resources.is_empty() {
-                return Ok(Located { resources, controls: entry.controls.clone() });
+            let pointed = entry.pointer.pointed(scene)?;
+            if !pointed.is_empty() {
+                return Ok((pointed, &entry.controls));
             }
         }
-        Ok(Located { resources: vec![scene.account()], controls: Vec::new() })
+        Ok((vec![scene.account()], &[]))
     }
 }
 

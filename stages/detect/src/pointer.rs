@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use aisaws_core::id::{AccountId, Region};
-use aisaws_core::resource::ResourceRef;
-use serde::Deserialize;
+use aisaws_core::resource::{ResourceRef, region_of};
+use serde::{Deserialize, Serialize};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, Whereabouts};
 use crate::sigma::{Path, ScanError};
 
 /// A resource section as it is written; [`crate::response`] documents it.
@@ -55,6 +55,36 @@ struct Place {
     split: Option<String>,
 }
 
+/// A resource as an event names it: a [`ResourceRef`] that owns nothing it need not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Pointed<'s> {
+    #[serde(rename = "type")]
+    pub(crate) kind: &'s str,
+    pub(crate) id: Cow<'s, str>,
+    pub(crate) account: Cow<'s, str>,
+    pub(crate) region: Cow<'s, str>,
+}
+
+impl<'s> Pointed<'s> {
+    pub(crate) fn of(resource: &'s ResourceRef) -> Self {
+        Self {
+            kind: &resource.kind,
+            id: Cow::Borrowed(&resource.id),
+            account: Cow::Borrowed(resource.account.as_str()),
+            region: Cow::Borrowed(resource.region.as_str()),
+        }
+    }
+
+    pub(crate) fn into_owned(self) -> ResourceRef {
+        ResourceRef {
+            kind: self.kind.to_owned(),
+            id: self.id.into_owned(),
+            account: AccountId::new(self.account),
+            region: Region::new(self.region),
+        }
+    }
+}
+
 /// The type of a resource and the fields of an event that name one.
 #[derive(Debug, Clone)]
 pub(crate) struct Pointer {
@@ -99,9 +129,17 @@ impl Pointer {
     /// # Errors
     /// Where the parts of the event that may name them cannot be read.
     pub(crate) fn resources(&self, scene: &Scene<'_>) -> Result<Vec<ResourceRef>, ScanError> {
+        Ok(self.pointed(scene)?.into_iter().map(Pointed::into_owned).collect())
+    }
+
+    /// As [`Self::resources`].
+    pub(crate) fn pointed<'s>(
+        &'s self,
+        scene: &'s Scene<'_>,
+    ) -> Result<Vec<Pointed<'s>>, ScanError> {
         if self.is_of_finding {
             let named = scene.named_resources().iter();
-            return Ok(named.filter(|resource| resource.kind == self.kind).cloned().collect());
+            return Ok(named.filter(|found| found.kind == self.kind).map(Pointed::of).collect());
         }
         let mut found = Vec::new();
         for place in &self.ids {
@@ -117,14 +155,18 @@ impl Pointer {
         let region = first_text(self.region.as_ref(), scene)?;
         let mut resources = Vec::with_capacity(found.len());
         for Named { id, given } in found {
-            let mut owner = scene.owner_of(&given)?;
-            if let Some(account) = &account {
-                owner.account = AccountId::new(account);
-            }
-            if let Some(region) = &region {
-                owner.region = Region::new(region);
-            }
-            resources.push(ResourceRef::new(&self.kind, id, &owner));
+            let owner = scene.owner_of(given.as_deref().unwrap_or(&id))?;
+            let Whereabouts { account: of_account, region: in_region } = owner;
+            let in_region = region.clone().unwrap_or(in_region);
+            resources.push(Pointed {
+                kind: &self.kind,
+                id,
+                account: account.clone().unwrap_or(of_account),
+                region: match region_of(&self.kind, &in_region) {
+                    same if same == in_region => in_region,
+                    other => Cow::Owned(other.to_owned()),
+                },
+            });
         }
         resources.sort();
         resources.dedup();
@@ -132,28 +174,33 @@ impl Pointer {
     }
 }
 
-/// A resource's id, and the text of the event it was taken from.
+/// A resource's id, and the text of the event it was taken from, where that is another.
 struct Named<'e> {
-    id: String,
-    given: Cow<'e, str>,
+    id: Cow<'e, str>,
+    given: Option<Cow<'e, str>>,
 }
 
 impl Place {
     fn names<'s>(&self, scene: &'s Scene<'_>) -> Result<Vec<Named<'s>>, ScanError> {
         let name = |given: Cow<'s, str>| {
-            let id = match &self.split {
-                Some(separator) => given.rsplit(separator.as_str()).next().unwrap_or_default(),
-                None => &given,
+            let named = match &self.split {
+                Some(separator) => {
+                    let id = given.rsplit(separator.as_str()).next().unwrap_or_default();
+                    Named { id: Cow::Owned(id.to_owned()), given: Some(given) }
+                }
+                None => Named { id: given, given: None },
             };
-            let id = id.to_owned();
-            (!id.is_empty()).then_some(Named { id, given })
+            (!named.id.is_empty()).then_some(named)
         };
         Ok(scene.texts(&self.path)?.into_iter().filter_map(name).collect())
     }
 }
 
-fn first_text(path: Option<&Path>, scene: &Scene<'_>) -> Result<Option<String>, ScanError> {
+fn first_text<'s>(
+    path: Option<&Path>,
+    scene: &'s Scene<'_>,
+) -> Result<Option<Cow<'s, str>>, ScanError> {
     let Some(path) = path else { return Ok(None) };
     let texts = scene.texts(path)?;
-    Ok(texts.into_iter().find(|text| !text.is_empty()).map(Cow::into_owned))
+    Ok(texts.into_iter().find(|text| !text.is_empty()))
 }

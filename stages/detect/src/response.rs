@@ -198,7 +198,7 @@ impl Response {
     ) -> Result<Located, ScanError> {
         let located = self.located(scene, mapping)?;
         Ok(if located.resources.is_empty() {
-            Located { resources: vec![scene.account()], controls: Vec::new() }
+            Located { resources: vec![scene.account().into_owned()], controls: Vec::new() }
         } else {
             located
         })

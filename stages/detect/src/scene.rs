@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 
 use aisaws_core::arn::Arn;
 use aisaws_core::event::{Event, Report};
-use aisaws_core::id::AccountId;
+use aisaws_core::id::{AccountId, Region};
 use aisaws_core::resource::{Owner, ResourceRef};
 use aisaws_core::source::glance::{self, glance};
 
 use crate::mapping::Mapping;
+use crate::pointer::Pointed;
 use crate::response::Located;
 use crate::sigma::{Head, Path, ScanError};
 
@@ -21,10 +22,18 @@ const ACCOUNT: &str = "AWS::::Account";
 pub(crate) struct Scene<'e> {
     service: Cow<'e, str>,
     name: Cow<'e, str>,
-    here: Owner,
+    /// Where it happened.
+    here: Whereabouts<'e>,
     report: Option<&'e Report>,
     top: Top<'e>,
     by_mapping: OnceCell<Located>,
+}
+
+/// An account and a region, as the event has them.
+#[derive(Clone)]
+pub(crate) struct Whereabouts<'e> {
+    pub(crate) account: Cow<'e, str>,
+    pub(crate) region: Cow<'e, str>,
 }
 
 /// The event's top level.
@@ -38,7 +47,10 @@ impl<'e> Scene<'e> {
         Self {
             service: Cow::Borrowed(&event.service),
             name: Cow::Borrowed(&event.name),
-            here: Owner { account: event.account.clone(), region: event.region.clone() },
+            here: Whereabouts {
+                account: Cow::Borrowed(event.account.as_str()),
+                region: Cow::Borrowed(event.region.as_str()),
+            },
             report: event.report.as_ref(),
             top: Top::Unread(&event.raw, OnceCell::new()),
             by_mapping: OnceCell::new(),
@@ -47,15 +59,15 @@ impl<'e> Scene<'e> {
 
     /// Of a record of CloudTrail whose top level was read; `None` where only a close reading
     /// tells, see [`glance`]. `account`: that of its envelope.
-    pub(crate) fn at_a_glance(head: &'e Head<'e>, account: Option<&AccountId>) -> Option<Self> {
+    pub(crate) fn at_a_glance(head: &'e Head<'e>, account: Option<&'e AccountId>) -> Option<Self> {
         let mut glance = glance(head.members())?;
-        if let Some(account) = account.filter(|_| glance.here.account.as_str() == "unknown") {
-            glance.here.account = account.clone();
+        if let Some(account) = account.filter(|_| glance.account == "unknown") {
+            glance.account = Cow::Borrowed(account.as_str());
         }
         Some(Self {
             service: Cow::Borrowed(glance.service),
             name: Cow::Borrowed(glance.name),
-            here: glance.here,
+            here: Whereabouts { account: glance.account, region: Cow::Borrowed(glance.region) },
             report: None,
             top: Top::Read(head),
             by_mapping: OnceCell::new(),
@@ -76,13 +88,10 @@ impl<'e> Scene<'e> {
     }
 
     /// The account, for hits that can name nothing smaller.
-    pub(crate) fn account(&self) -> ResourceRef {
-        ResourceRef {
-            kind: ACCOUNT.to_owned(),
-            id: self.here.account.as_str().to_owned(),
-            account: self.here.account.clone(),
-            region: self.here.region.clone(),
-        }
+    pub(crate) fn account(&self) -> Pointed<'_> {
+        let here = || Cow::Borrowed(&*self.here.account);
+        let region = Cow::Borrowed(&*self.here.region);
+        Pointed { kind: ACCOUNT, id: here(), account: here(), region }
     }
 
     /// What the mapping says; it is asked once, and is the same every time.
@@ -95,15 +104,25 @@ impl<'e> Scene<'e> {
     }
 
     /// As [`Event::owner_of`].
-    pub(crate) fn owner_of(&self, given: &str) -> Result<Owner, ScanError> {
-        let here = self.here.clone();
+    pub(crate) fn owner_of(&self, given: &str) -> Result<Whereabouts<'_>, ScanError> {
+        let Whereabouts { account, region } = &self.here;
+        let here =
+            Whereabouts { account: Cow::Borrowed(&**account), region: Cow::Borrowed(&**region) };
         if let Some(arn) = Arn::parse(given) {
-            return Ok(here.or_as_named(&arn));
+            let owner =
+                Owner { account: AccountId::new(&**account), region: Region::new(&**region) };
+            let owner = owner.or_as_named(&arn);
+            return Ok(Whereabouts {
+                account: Cow::Owned(owner.account.as_str().to_owned()),
+                region: Cow::Owned(owner.region.as_str().to_owned()),
+            });
         }
         let resources = self.head()?.raw("resources");
-        let resources = resources.filter(|list| !glance::name_only(list, &here.account));
+        let resources = resources.filter(|list| !glance::name_only(list, account));
         Ok(match resources.and_then(|resources| glance::owner(resources, given)) {
-            Some(account) => Owner { account, ..here },
+            Some(account) => {
+                Whereabouts { account: Cow::Owned(account.as_str().to_owned()), ..here }
+            }
             None => here,
         })
     }

@@ -2,6 +2,7 @@
 //! read already.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use memchr::memmem;
 use serde_json::Value;
@@ -10,8 +11,7 @@ use super::cloudtrail::Identity;
 use super::fields::timestamp;
 use super::lake;
 use crate::arn::Arn;
-use crate::id::{AccountId, Region};
-use crate::resource::Owner;
+use crate::id::AccountId;
 
 /// What was called, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub struct Glance<'a> {
     pub service: &'a str,
     /// `eventName`.
     pub name: &'a str,
-    /// The account and region it happened in.
-    pub here: Owner,
+    /// The account it happened in.
+    pub account: Cow<'a, str>,
+    /// The region it happened in.
+    pub region: &'a str,
 }
 
 /// Members that are texts.
@@ -75,17 +77,15 @@ pub fn glance<'a, 'n>(members: impl Iterator<Item = (&'n str, &'a str)>) -> Opti
     if !(is_usual_time(time.as_bytes()) || timestamp(time).is_some()) {
         return None;
     }
-    let account = given(texts.account).map(AccountId::new).or_else(|| {
+    let account = given(texts.account).map(Cow::Borrowed).or_else(|| {
         let identity: Identity<'_> = serde_json::from_str(identity?).ok()?;
-        identity.account.filter(|account| !account.is_empty()).map(|a| AccountId::new(&*a))
+        identity.account.filter(|account| !account.is_empty())
     });
     Some(Glance {
         service: given(texts.service)?,
         name: given(texts.name)?,
-        here: Owner {
-            account: account.unwrap_or_else(|| AccountId::new("unknown")),
-            region: Region::new(given(texts.region).unwrap_or("unknown")),
-        },
+        account: account.unwrap_or(Cow::Borrowed("unknown")),
+        region: given(texts.region).unwrap_or("unknown"),
     })
 }
 
@@ -151,12 +151,16 @@ fn is_usual_time(text: &[u8]) -> bool {
         && is_in(s0, s1, 0, 59)
 }
 
+const MEMBER: &str = "\"accountId\"";
+/// `arn:partition:service:region:account:…`
+const ARN: &str = "\"arn:";
+/// To make a search costs more than most searches.
+static MEMBERS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(MEMBER));
+static ARNS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(ARN));
+
 /// Whether a record's `resources`, a JSON text, name no other account than this one. Then
 /// [`owner`] can name no other either.
-pub fn name_only(resources: &str, account: &AccountId) -> bool {
-    const MEMBER: &str = "\"accountId\"";
-    /// `arn:partition:service:region:account:…`
-    const ARN: &str = "\"arn:";
+pub fn name_only(resources: &str, account: &str) -> bool {
     let text = resources.as_bytes();
     if memchr::memchr(b'\\', text).is_some() {
         return false;
@@ -164,13 +168,13 @@ pub fn name_only(resources: &str, account: &AccountId) -> bool {
     let after = |name: &str, at: usize| resources.get(at + name.len()..).unwrap_or_default();
     let is_this = |at| {
         let value = after(MEMBER, at).strip_prefix(":\"").and_then(|v| v.split_once('"'));
-        value.is_some_and(|(value, _)| value == account.as_str())
+        value.is_some_and(|(value, _)| value == account)
     };
     let is_in_this = |at| {
         let owner = after(ARN, at).split(':').nth(3);
-        owner.is_none_or(|owner| owner.is_empty() || owner == account.as_str())
+        owner.is_none_or(|owner| owner.is_empty() || owner == account)
     };
-    memmem::find_iter(text, MEMBER).all(is_this) && memmem::find_iter(text, ARN).all(is_in_this)
+    MEMBERS.find_iter(text).all(is_this) && ARNS.find_iter(text).all(is_in_this)
 }
 
 /// The account that a record's `resources`, a JSON text, name for the resource of that name.
@@ -220,10 +224,10 @@ mod tests {
     use super::*;
     use crate::source::cloudtrail::parse;
 
-    fn glanced(record: &str) -> Option<(String, String, Owner)> {
+    fn glanced(record: &str) -> Option<[String; 4]> {
         let members: BTreeMap<String, &RawValue> = serde_json::from_str(record).unwrap();
         let glance = glance(members.iter().map(|(name, value)| (name.as_str(), value.get())))?;
-        Some((glance.service.to_owned(), glance.name.to_owned(), glance.here))
+        Some([glance.service, glance.name, &glance.account, glance.region].map(str::to_owned))
     }
 
     #[test]
@@ -247,17 +251,18 @@ mod tests {
             let record = format!("{begun}{rest}");
             let told = glanced(&record);
             assert_eq!(told.is_some(), is_told, "{record}");
-            if let Some((service, name, here)) = told {
+            if let Some(told) = told {
                 let event = parse(&record).unwrap();
-                let closely = Owner { account: event.account, region: event.region };
-                assert_eq!((service, name, here), (event.service, event.name, closely), "{record}");
+                let here = [event.account.to_string(), event.region.to_string()];
+                let closely = [[event.service, event.name], here].concat();
+                assert_eq!(told.to_vec(), closely, "{record}");
             }
         }
     }
 
     #[test]
     fn a_list_of_one_account_names_no_other() {
-        let here = AccountId::new("111122223333");
+        let here = "111122223333";
         let rows = [
             (
                 r#"[{"ARN":"arn:aws:s3:::b/k"},{"accountId":"111122223333","ARN":"arn:aws:s3:::b"}]"#,
@@ -271,7 +276,7 @@ mod tests {
             ("null", true),
         ];
         for (resources, expected) in rows {
-            assert_eq!(name_only(resources, &here), expected, "{resources}");
+            assert_eq!(name_only(resources, here), expected, "{resources}");
         }
     }
 

@@ -71,9 +71,10 @@ impl Literals {
 }
 
 /// How often a window is met in an event, and in how many ways it is written: less is better.
+/// Each letter doubles the ways, and up to 32 of them the search is twice as fast.
 fn cost(window: &[u8]) -> usize {
     let letters = window.iter().filter(|b| b.is_ascii_alphabetic()).count();
-    window.iter().map(|b| commonness(*b)).sum::<usize>() + 4 * letters
+    window.iter().map(|b| commonness(*b)).sum::<usize>() + 12 * letters
 }
 
 /// How common a byte is in CloudTrail records; most are not.

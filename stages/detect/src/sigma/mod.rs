@@ -36,6 +36,7 @@ mod prefilter;
 mod ruleset;
 mod scan;
 mod sieve;
+mod skim;
 mod source;
 mod text;
 mod walk;

@@ -9,20 +9,21 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::skim::{Members, USUAL, members};
+
 /// Why an event could not be examined.
 #[derive(Debug, thiserror::Error)]
 #[error("the event is not a JSON object that can be read")]
 pub struct ScanError(#[from] serde_json::Error);
 
-/// Members that an event of CloudTrail has at most, mostly. Their list is then of a size that
-/// allocators keep at hand.
-const USUAL: usize = 25;
-
 /// The members of an event's top level, their values still text.
 #[derive(Debug)]
 pub struct Head<'a> {
-    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    members: Members<'a>,
 }
+
+/// As the JSON parser reads them.
+struct Parsed<'a>(Members<'a>);
 
 /// A member that rules are filed by.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,17 +70,16 @@ impl<'a> Head<'a> {
     /// # Errors
     /// Where the text is no JSON object.
     pub fn read(raw: &'a str) -> Result<Self, ScanError> {
-        Ok(serde_json::from_str(raw)?)
-    }
-
-    fn get(&self, name: &str) -> Option<&'a RawValue> {
-        // Of a repeated member the last counts, as it does in a full parse.
-        self.members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
+        if let Some(members) = members(raw) {
+            return Ok(Self { members });
+        }
+        let Parsed(members) = serde_json::from_str(raw)?;
+        Ok(Self { members })
     }
 
     /// Whether there is such a member.
     pub fn has(&self, name: &str) -> bool {
-        self.get(name).is_some()
+        self.raw(name).is_some()
     }
 
     /// A member that is a text.
@@ -98,12 +98,13 @@ impl<'a> Head<'a> {
 
     /// Name and raw text of every member, in the order of the event.
     pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.members.iter().map(|(name, value)| (&**name, value.get()))
+        self.members.iter().map(|(name, value)| (&**name, *value))
     }
 
     /// The raw text of a member.
     pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
-        self.get(name).map(RawValue::get)
+        // Of a repeated member the last counts, as it does in a full parse.
+        self.members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
     }
 
     pub(super) fn texts_at_top(&'a self) -> Texts<'a> {
@@ -112,8 +113,8 @@ impl<'a> Head<'a> {
 
     /// A member as it may be compared without reading it.
     pub(super) fn plain(&self, name: &str) -> Plain<'a> {
-        let Some(raw) = self.get(name) else { return Plain::Missing };
-        let text = raw.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let Some(raw) = self.raw(name) else { return Plain::Missing };
+        let text = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         match text {
             Some(text) if memchr(b'\\', text.as_bytes()).is_none() => Plain::Text(text),
             Some(_) | None => Plain::Unclear,
@@ -121,16 +122,16 @@ impl<'a> Head<'a> {
     }
 
     pub(super) fn label(&self, name: &str) -> Label<'a> {
-        let Some(raw) = self.get(name) else {
+        let Some(raw) = self.raw(name) else {
             return Label::Missing;
         };
         if let Plain::Text(text) = self.plain(name) {
             return Label::Text(Cow::Borrowed(text));
         }
-        if raw.get() == "null" {
+        if raw == "null" {
             return Label::Missing;
         }
-        serde_json::from_str(raw.get()).map_or(Label::Other, |Text(text)| Label::Text(text))
+        serde_json::from_str(raw).map_or(Label::Other, |Text(text)| Label::Text(text))
     }
 
     /// Builds the members of these names into an object of their own; see `value_of` for
@@ -149,8 +150,8 @@ impl<'a> Head<'a> {
 /// A member's value. One that cannot be read (half a surrogate pair, a number beyond all range,
 /// too deep a nesting) is the text it was written as: nobody hides an event from the rules that
 /// look elsewhere, and what is written there is still searched.
-fn value_of(raw: &RawValue) -> Value {
-    serde_json::from_str(raw.get()).unwrap_or_else(|_| Value::String(raw.get().to_owned()))
+fn value_of(raw: &str) -> Value {
+    serde_json::from_str(raw).unwrap_or_else(|_| Value::String(raw.to_owned()))
 }
 
 /// A JSON string, borrowed where it has no escapes.
@@ -175,20 +176,20 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Head<'de> {
+impl<'de> Deserialize<'de> for Parsed<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct HeadVisitor;
         impl<'de> Visitor<'de> for HeadVisitor {
-            type Value = Head<'de>;
+            type Value = Parsed<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an event, which is a JSON object")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::with_capacity(USUAL);
                 while let Some(Text(key)) = map.next_key()? {
-                    members.push((key, map.next_value()?));
+                    members.push((key, map.next_value::<&RawValue>()?.get()));
                 }
-                Ok(Head { members })
+                Ok(Parsed(members))
             }
         }
         deserializer.deserialize_map(HeadVisitor)

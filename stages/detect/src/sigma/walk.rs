@@ -3,16 +3,21 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memchr;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::field::Path;
 use super::scan::{Head, Text};
+use super::skim::each;
 
 impl<'a> Head<'a> {
     /// The texts that [`Path::any`] finds in the event, in the same order. `None` where only
     /// the built event tells: a name is repeated or stands beside a longer one, or something
     /// cannot be read.
     pub(crate) fn texts(&self, path: &Path) -> Option<Vec<Cow<'a, str>>> {
+        if let Some(text) = self.text_of_member(path) {
+            return Some(text.map(Cow::Borrowed).into_iter().collect());
+        }
         let mut texts = Vec::new();
         let mut rest = path.ends();
         while let [end, after @ ..] = rest {
@@ -25,6 +30,29 @@ impl<'a> Head<'a> {
             walk.deserialize(&mut json).ok().filter(|()| is_clear)?;
         }
         Some(texts)
+    }
+
+    /// The field as nearly all are: a member of an object at the top, without escapes, or not
+    /// there. `None` where it takes a closer look.
+    #[expect(clippy::option_option, reason = "not told, and not there, are two things")]
+    fn text_of_member(&self, path: &Path) -> Option<Option<&'a str>> {
+        let [first, last] = path.ends() else { return None };
+        // Under the whole name, at the top?
+        if self.raw(path.part(0, *last)?).is_some() {
+            return None;
+        }
+        let Some(object) = self.raw(path.part(0, *first)?) else { return Some(None) };
+        let name = path.part(first + 1, *last)?;
+        let (mut found, mut is_clear) = (None, true);
+        each(object, |key, value| {
+            if key == name {
+                is_clear &= found.is_none();
+                found = Some(value);
+            }
+        })?;
+        let Some(found) = found.filter(|_| is_clear) else { return is_clear.then_some(None) };
+        let text = found.strip_prefix('"')?.strip_suffix('"')?;
+        memchr(b'\\', text.as_bytes()).is_none().then_some(Some(text))
     }
 }
 
@@ -190,6 +218,9 @@ mod tests {
             (r#"{"a":{"b":true},"c":1.5}"#, "a.b", Some(&[])),
             (r#"{"a":"x"}"#, "a", Some(&["x"])),
             (r#"{"a":"x"}"#, "b", Some(&[])),
+            (r#"{"c":"x"}"#, "a.b", Some(&[])),
+            (r#"{"a":{"c":"x"}}"#, "a.b", Some(&[])),
+            (r#"{"a":"x"}"#, "a.b", Some(&[])),
             (r#"{"a":{"b":"x","b":"y"}}"#, "a.b", None),
             (r#"{"a":{"b.c":"x","b":{"c":"y"}}}"#, "a.b.c", None),
         ];
