@@ -1,10 +1,13 @@
 //! What a deployment costs a month, from a dated table of list prices. No free tier counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::alarms::alarms;
+use crate::dashboard;
 use crate::functions::FUNCTIONS;
+use crate::metric::OURS;
 
 /// The table that is built in: list prices, region, date and sources.
 pub const PRICES: &str = include_str!("../prices.toml");
@@ -128,8 +131,6 @@ const SWEEPS: f64 = 12.0 * 24.0 * 30.4;
 const SCANS: f64 = 2.0 * 30.4;
 const SCAN_SECONDS: f64 = 60.0;
 const SWEEP_SECONDS: f64 = 0.3;
-const ALARMS: f64 = 6.0;
-const METRICS: f64 = 8.0;
 
 /// The estimate, line by line.
 ///
@@ -148,6 +149,12 @@ pub fn estimate(prices: &Prices, load: Load) -> Result<Vec<Line>, PriceError> {
         + stage_calls * STAGE_SECONDS * gb("Score")
         + SWEEPS * SWEEP_SECONDS * gb("Sweep")
         + SCANS * SCAN_SECONDS * gb("Scan");
+    // Each set of dimensions is a metric; the dashboard shows all of ours, with every outcome.
+    let ours: BTreeSet<String> = dashboard::metrics()
+        .into_iter()
+        .filter(|metric| metric.namespace == OURS)
+        .map(|metric| format!("{} {:?}", metric.name, metric.dimensions))
+        .collect();
     let table_gb = (events * 4.0 + incidents * 40.0) * months_kept.min(3.0) / 1e6;
     // A message is sent, received and deleted; empty polls of the mapping come besides.
     let polls = 5.0 * 3.0 * 60.0 * 24.0 * 30.4;
@@ -179,9 +186,9 @@ pub fn estimate(prices: &Prices, load: Load) -> Result<Vec<Line>, PriceError> {
             incidents * TRANSITIONS,
         ),
         ("SNS", "e-mails", "sns.emails", incidents * 2.0),
-        ("CloudWatch", "alarms", "cloudwatch.alarms", ALARMS),
+        ("CloudWatch", "alarms", "cloudwatch.alarms", count(alarms().len())),
         ("CloudWatch", "dashboards", "cloudwatch.dashboards", 1.0),
-        ("CloudWatch", "custom metrics", "cloudwatch.metrics", METRICS),
+        ("CloudWatch", "custom metrics", "cloudwatch.metrics", count(ours.len())),
         ("CloudWatch", "GB of logs", "cloudwatch.log_gb", calls * LOG_KB / 1e6),
         ("KMS", "keys", "kms.keys", 1.0),
         ("KMS", "requests", "kms.requests", incidents * 30.0 + intake_calls),
@@ -192,6 +199,10 @@ pub fn estimate(prices: &Prices, load: Load) -> Result<Vec<Line>, PriceError> {
             Ok(Line { service, item, quantity, usd: quantity * prices.of(key)? })
         })
         .collect()
+}
+
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 /// The sum of an estimate in USD.

@@ -3,7 +3,10 @@
 //!
 //! Start at [`functions`], the table that workers, policies and templates follow.
 
+pub mod alarms;
 pub mod cost;
+pub mod dashboard;
 pub mod functions;
+pub mod metric;
 pub mod policies;
 pub mod template;

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::alarms;
+use crate::dashboard;
 use crate::functions::{Artifact, FUNCTIONS, Function};
 use crate::policies::{self, AccountRole};
 
@@ -39,6 +41,8 @@ pub fn template(rules: &[EventRule]) -> Result<String, TemplateError> {
         "Arn": { "Fn::GetAtt": ["Queue", "Arn"] },
         "DeadLetterConfig": { "Arn": { "Fn::GetAtt": ["DeadLetterQueue", "Arn"] } },
     });
+    resources.append(&mut alarms::resources());
+    resources.insert("Dashboard".to_owned(), dashboard::resource());
     for (number, rule) in rules.iter().enumerate() {
         resources.insert(format!("EventRule{}", number + 1), event_rule(number + 1, rule, &queue));
     }

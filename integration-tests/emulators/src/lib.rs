@@ -1,7 +1,7 @@
 //! Emulators of AWS for tests: installed on first use, started on a free port, ended with the test.
 //!
 //! [`ministack`] is the account the system runs in and the usual target, [`moto`] a target for
-//! what MiniStack lacks, [`dynamodb_local`] a second opinion on the store. Nothing here knows the
+//! what MiniStack lacks, [`dynamodb_local`] a second opinion on the store; [`cfn_lint`] checks templates. Nothing here knows the
 //! product. Installing needs Python 3.10 or later (for [`dynamodb_local`] also Java 17 and npm)
 //! and, the first time, the network; afterwards everything works offline. What is installed lies
 //! under `<target>/emulators`, or in the folder that `AISAWS_EMULATORS_DIR` names, one folder for
@@ -14,6 +14,8 @@ mod error;
 mod home;
 mod http;
 mod install;
+mod lint;
 
 pub use emulator::{Emulator, dynamodb_local, ministack, ministack_with, moto};
 pub use error::EmulatorError;
+pub use lint::cfn_lint;

@@ -13,6 +13,7 @@ mod crash;
 mod detect;
 mod edges;
 mod machine;
+mod metrics;
 mod noise;
 mod program;
 mod real_input;
