@@ -13,8 +13,11 @@
 
 mod asks;
 mod deploying;
+mod footing;
 mod own;
 mod poison;
+mod process;
 mod program;
 mod repairs;
 mod stage;
+mod worker;

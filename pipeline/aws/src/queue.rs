@@ -176,17 +176,31 @@ impl Queue {
     ) -> Result<Tally, QueueError> {
         let mut stop = std::pin::pin!(stop);
         let mut total = Tally::default();
-        loop {
-            let messages = tokio::select! {
-                biased;
-                () = &mut stop => return Ok(total),
-                messages = self.receive() => messages?,
-            };
-            let Tally { done, later, dead } = self.work(handler, messages).await?;
+        while let Some(tally) = self.serve_unless(handler, &mut stop).await? {
+            let Tally { done, later, dead } = tally;
             total.done += done;
             total.later += later;
             total.dead += dead;
         }
+        Ok(total)
+    }
+
+    /// Takes one batch and works on it to its end, unless `stop` is ready before a batch is there:
+    /// then `None`. A batch that SQS had on its way at that moment is delivered again.
+    ///
+    /// # Errors
+    /// As [`Queue::serve`].
+    pub async fn serve_unless(
+        &self,
+        handler: &dyn Handler,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<Option<Tally>, QueueError> {
+        let messages = tokio::select! {
+            biased;
+            () = stop => return Ok(None),
+            messages = self.receive() => messages?,
+        };
+        self.work(handler, messages).await.map(Some)
     }
 
     /// Takes one batch and works on it; nothing is done where none came in time.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use crate::commands::Worker;
+
 /// Self-healing security for AWS accounts: detect, score, decide, repair, verify, alert.
 #[derive(Debug, Parser)]
 #[command(name = "aisaws", version, propagate_version = true, max_term_width = 100)]
@@ -118,6 +120,11 @@ pub(crate) enum Command {
     /// State machine definitions (Amazon States Language), without AWS
     #[command(subcommand)]
     Machine(Machine),
+    /// Take events from the queue of a deployment in AWS, until SIGTERM or Ctrl-C
+    #[command(
+        after_help = "Logs are JSON lines on standard error; AISAWS_LOG says which (`debug`, `warn,aisaws_workers=info`). AISAWS_CONFIG and --config name a file here. Region, credentials and endpoints are read as every AWS tool reads them."
+    )]
+    Worker(Worker),
     /// What is set up around the product on AWS
     #[command(subcommand)]
     Infra(Infra),

@@ -4,7 +4,7 @@ use aisaws_aws::store::Store;
 use aisaws_aws::{Aws, identity};
 use aisaws_core::port::Ports;
 use aisaws_workers::settings::Settings;
-use aisaws_workers::wire::{Entrance, Wired};
+use aisaws_workers::wire::{Entrance, MetricsTo, Wired};
 
 use crate::Usage;
 use crate::args::Place;
@@ -24,7 +24,8 @@ impl Deployment {
     pub(crate) async fn open(context: &Context, place: &Place) -> anyhow::Result<Self> {
         let aws = Aws::from_environment().await;
         let settings = settings(place)?;
-        let wired = Wired::new(settings, context.config.clone(), aws, Entrance::Reader);
+        let wired =
+            Wired::new(settings, context.config.clone(), aws, Entrance::Reader, MetricsTo::Nowhere);
         Ok(Self { wired })
     }
 

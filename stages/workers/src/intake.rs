@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use aisaws_app::intake::Tally;
 use aisaws_app::respond::Responder;
+use aisaws_core::fault::{Classify as _, Fault, chain};
 use aisaws_core::port::{DeadLetter, StoreError};
 use async_trait::async_trait;
 
@@ -50,30 +51,69 @@ pub struct Taken {
     pub failed: BTreeSet<String>,
     /// Incidents that were opened, or met again.
     pub opened: usize,
+    /// Counts over all messages.
+    pub tally: Tally,
 }
 
 impl Intake {
     /// Takes in a batch of messages and starts a response for what they show. A message that
-    /// cannot be read goes to the dead letter queue and does not hold up the others.
+    /// cannot be read, or that the store will never keep, goes to the dead letter queue and does
+    /// not hold up the others.
     ///
     /// # Errors
     /// Where the store or the state machine cannot be reached: then the whole batch has to be
     /// delivered again; what was kept of it is met again.
     pub async fn take_in(&self, messages: Vec<Message>) -> Result<Taken, StoreError> {
+        let mut taken = Taken::default();
+        match self.keep(&messages, &mut taken).await {
+            Ok(()) => {}
+            Err(e) if is_for_ever(&e) => self.keep_one_by_one(&messages, &mut taken).await?,
+            Err(e) => return Err(e),
+        }
+        taken.opened = self.responder.open().await?.len();
+        self.metrics.emit(self.responder.ports().clock.now(), &counts(&taken.tally));
+        Ok(taken)
+    }
+
+    async fn keep(&self, messages: &[Message], taken: &mut Taken) -> Result<(), StoreError> {
         let pairs: Vec<(String, String)> =
             messages.iter().map(|m| (m.id.clone(), m.body.clone())).collect();
         let batch = self.responder.take_in_messages(&pairs).await?;
-        let mut taken = Taken::default();
         for (number, letter) in &batch.letters {
-            if let Some(message) = messages.get(*number)
-                && self.dead_letters.put(message, letter).await.is_err()
-            {
-                taken.failed.insert(message.id.clone());
+            if let Some(message) = messages.get(*number) {
+                self.bury(message, letter, taken).await;
             }
         }
-        taken.opened = self.responder.open().await?.len();
-        self.metrics.emit(self.responder.ports().clock.now(), &counts(&batch.tally));
-        Ok(taken)
+        add(&mut taken.tally, batch.tally);
+        Ok(())
+    }
+
+    /// Finds out which message it is that the store refuses.
+    async fn keep_one_by_one(
+        &self,
+        messages: &[Message],
+        taken: &mut Taken,
+    ) -> Result<(), StoreError> {
+        for message in messages {
+            match self.keep(std::slice::from_ref(message), taken).await {
+                Ok(()) => {}
+                Err(e) if is_for_ever(&e) => {
+                    let (origin, reason) = (message.id.clone(), chain(&e));
+                    let letter = DeadLetter { origin, line: 1, reason, content: String::new() };
+                    self.bury(message, &letter, taken).await;
+                    taken.tally.dead_letters += 1;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    /// A message that cannot be handed over stays in its queue.
+    async fn bury(&self, message: &Message, letter: &DeadLetter, taken: &mut Taken) {
+        if self.dead_letters.put(message, letter).await.is_err() {
+            taken.failed.insert(message.id.clone());
+        }
     }
 }
 
@@ -89,4 +129,28 @@ pub(crate) fn counts(tally: &Tally) -> Vec<Metric> {
         metrics.push(Metric::count(Name::AlertsSuppressed, tally.suppressed));
     }
     metrics
+}
+
+/// Whether the store will answer the same another time because of what it was given.
+fn is_for_ever(error: &StoreError) -> bool {
+    match error.fault() {
+        Fault::BadInput | Fault::Permanent | Fault::Refused => true,
+        // What a role may not do is no message's fault.
+        Fault::AccessDenied
+        | Fault::Transient
+        | Fault::Throttled
+        | Fault::PlanChanged
+        | Fault::NotVerified => false,
+    }
+}
+
+fn add(total: &mut Tally, more: Tally) {
+    let Tally { events, duplicates, own, dead_letters, hits, suppressed, hit_events } = more;
+    total.events += events;
+    total.duplicates += duplicates;
+    total.own += own;
+    total.dead_letters += dead_letters;
+    total.hits += hits;
+    total.suppressed += suppressed;
+    total.hit_events.extend(hit_events);
 }

@@ -2,7 +2,8 @@
 //!
 //! Nothing here decides: stages and use cases do. Two programs are made of it, one whose functions
 //! only read or record, and one whose functions may write to protected accounts. Which function a
-//! process is says its handler's name. Start at [`function`], then [`wire`].
+//! process is says its handler's name. With the feature `worker` there is also the long-running
+//! worker, which does what function `Intake` does. Start at [`function`], then [`wire`].
 
 pub mod approval;
 pub mod function;
@@ -14,3 +15,5 @@ pub mod scan;
 pub mod settings;
 pub mod sweep;
 pub mod wire;
+#[cfg(feature = "worker")]
+pub mod worker;

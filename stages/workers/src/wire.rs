@@ -15,18 +15,21 @@ use aisaws_app::own::OwnRoles;
 use aisaws_app::respond::Responder;
 use aisaws_aws::archive::Archive;
 use aisaws_aws::drivers::{self, Access, AwsAccount, Service};
+use aisaws_aws::queue::DeadLetters;
 use aisaws_aws::store::Store;
 use aisaws_aws::{Aws, StepFunctions, SystemClock, TopicChannel};
 use aisaws_core::id::AccountId;
-use aisaws_core::port::{Channel, Clock, Ports, StoreError};
+use aisaws_core::port::{Channel, Clock, DeadLetter, Ports, StoreError};
 use aisaws_decide::{AskHuman, Decide, Policy, PolicyError};
 use aisaws_detect::Detect;
 use aisaws_detect::sigma::RuleError;
 use aisaws_remediate::{Prepare, Remediate};
 use aisaws_score::{Score, Weights, WeightsError};
 use aisaws_verify::{RollBack, Verify};
+use async_trait::async_trait;
 
 use crate::approval::LinkChannel;
+use crate::intake::{DeadLetterQueue, Intake, Message};
 use crate::measured::Measured;
 use crate::metrics::Metrics;
 use crate::settings::{Settings, SettingsError};
@@ -72,6 +75,15 @@ pub enum Entrance {
     Responder,
 }
 
+/// Where metrics go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsTo {
+    /// To standard output, which Lambda and container logs hand to CloudWatch.
+    Output,
+    /// Nowhere: what this process writes there is for somebody else.
+    Nowhere,
+}
+
 /// A worker's ports and what it was told.
 pub struct Wired {
     settings: Settings,
@@ -80,6 +92,7 @@ pub struct Wired {
     store: Store,
     ports: Ports,
     account: Arc<AwsAccount>,
+    metrics_to: MetricsTo,
 }
 
 impl std::fmt::Debug for Wired {
@@ -98,21 +111,28 @@ impl Wired {
         let settings = Settings::read(variable)?;
         let text = std::env::var(CONFIG).unwrap_or_default();
         let config = config::parse(&text, CONFIG)?;
-        Ok(Self::new(settings, config, Aws::from_environment().await, entrance))
+        let aws = Aws::from_environment().await;
+        Ok(Self::new(settings, config, aws, entrance, MetricsTo::Output))
     }
 
     /// Makes the clients of a deployment that was told of otherwise; calls nobody.
-    pub fn new(settings: Settings, config: Config, aws: Aws, entrance: Entrance) -> Self {
+    pub fn new(
+        settings: Settings,
+        config: Config,
+        aws: Aws,
+        entrance: Entrance,
+        metrics_to: MetricsTo,
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let archive = Archive::new(&aws, &settings.bucket);
         let store = Store::new(&aws, &settings.table, archive, Arc::clone(&clock));
         let account =
             Arc::new(AwsAccount::new(&aws, reach(&settings, entrance), Arc::new(store.clone())));
         let machine = settings.state_machine.as_deref().unwrap_or_default();
-        let metrics = Metrics::new(settings.prefix.clone(), Box::new(std::io::stdout()));
+        let told = metrics(&settings, metrics_to);
         let ports = Ports {
             events: Arc::new(store.clone()),
-            incidents: Arc::new(Measured::new(Arc::new(store.clone()), metrics)),
+            incidents: Arc::new(Measured::new(Arc::new(store.clone()), told)),
             approvals: Arc::new(store.clone()),
             windows: Arc::new(store.clone()),
             snapshots: Arc::new(store.clone()),
@@ -120,7 +140,7 @@ impl Wired {
             orchestrator: Arc::new(StepFunctions::new(&aws, machine)),
             clock,
         };
-        Self { settings, config, aws, store, ports, account }
+        Self { settings, config, aws, store, ports, account, metrics_to }
     }
 
     /// What it was told.
@@ -148,9 +168,9 @@ impl Wired {
         &self.account
     }
 
-    /// Where metrics go: standard output, which Lambda reads.
+    /// Where metrics go.
     pub fn metrics(&self) -> Metrics {
-        Metrics::new(self.settings.prefix.clone(), Box::new(std::io::stdout()))
+        metrics(&self.settings, self.metrics_to)
     }
 
     /// The use case of taking events in.
@@ -171,6 +191,20 @@ impl Wired {
         let joining = Joining { window_seconds: config.noise.window_seconds };
         let responder = Responder::new(self.ports.clone(), Arc::new(examiner), origins, joining);
         Ok(responder.limited(limits))
+    }
+
+    /// Intake.
+    ///
+    /// # Errors
+    /// As [`Wired::responder`]; [`WireError::Settings`] where no queue of dead letters is named.
+    pub fn intake(&self) -> Result<Intake, WireError> {
+        let url = self.settings.dead_letters.as_deref();
+        let url = url.ok_or(SettingsError::Missing("AISAWS_DEAD_LETTER_QUEUE_URL"))?;
+        Ok(Intake {
+            responder: self.responder()?,
+            dead_letters: Arc::new(LettersQueue(DeadLetters::new(&self.aws, url))),
+            metrics: Arc::new(self.metrics()),
+        })
     }
 
     /// The key of approval links: made once, kept in the store.
@@ -268,6 +302,25 @@ impl Wired {
         let topic = self.settings.topic.as_deref();
         let channel = |arn| -> Arc<dyn Channel> { Arc::new(TopicChannel::new(&self.aws, arn)) };
         topic.map(channel).into_iter().collect()
+    }
+}
+
+fn metrics(settings: &Settings, to: MetricsTo) -> Metrics {
+    let out: Box<dyn std::io::Write + Send> = match to {
+        MetricsTo::Output => Box::new(std::io::stdout()),
+        MetricsTo::Nowhere => Box::new(std::io::sink()),
+    };
+    Metrics::new(settings.prefix.clone(), out)
+}
+
+struct LettersQueue(DeadLetters);
+
+#[async_trait]
+impl DeadLetterQueue for LettersQueue {
+    async fn put(&self, message: &Message, letter: &DeadLetter) -> Result<(), StoreError> {
+        self.0.put(&message.id, &message.body, &letter.reason).await.map_err(|e| {
+            StoreError::Unavailable { action: "hand over a dead letter", source: Box::new(e) }
+        })
     }
 }
 

@@ -14,10 +14,12 @@ mod respond;
 mod rule;
 mod rule_coverage;
 mod store;
+mod worker;
 
 use crate::Ended;
 use crate::args::{Cli, Command};
 use crate::context::Context;
+pub(crate) use worker::Worker;
 
 /// Runs what was asked for.
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<Ended> {
@@ -34,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Explain { id } => explain::run(&context, &id),
         Command::Store { place, command } => store::run(&context, &place, command).await,
         Command::Machine(command) => machine::run(&context, command).await,
+        Command::Worker(args) => worker::run(&context, args).await,
         Command::Infra(command) => infra::run(&context, command),
         Command::Config(command) => config::run(&context, command),
     }
