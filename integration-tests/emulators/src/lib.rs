@@ -7,6 +7,8 @@
 //! under `<target>/emulators`, or in the folder that `AISAWS_EMULATORS_DIR` names, one folder for
 //! each set of pinned versions.
 //!
+//! [`proxy`] stands between a program and an emulator, and lets calls fail.
+//!
 //! Start at [`Emulator`].
 
 mod emulator;
@@ -15,6 +17,7 @@ mod home;
 mod http;
 mod install;
 mod lint;
+pub mod proxy;
 
 pub use emulator::{Emulator, dynamodb_local, ministack, ministack_with, moto};
 pub use error::EmulatorError;
