@@ -17,6 +17,7 @@ pub mod network;
 pub mod open;
 pub mod origin;
 pub mod own;
+pub mod reconcile;
 pub mod replay;
 pub mod report;
 pub mod respond;

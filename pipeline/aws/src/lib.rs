@@ -35,6 +35,8 @@ pub mod queue;
 pub mod store;
 #[cfg(feature = "sns")]
 mod topic;
+#[cfg(feature = "s3")]
+pub mod trail;
 
 pub use clock::SystemClock;
 pub use connect::Aws;

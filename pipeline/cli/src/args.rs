@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::commands::Worker;
+use crate::commands::{Reconcile, Worker};
 
 /// Self-healing security for AWS accounts: detect, score, decide, repair, verify, alert.
 #[derive(Debug, Parser)]
@@ -125,6 +125,11 @@ pub(crate) enum Command {
         after_help = "Logs are JSON lines on standard error; AISAWS_LOG says which (`debug`, `warn,aisaws_workers=info`). AISAWS_CONFIG and --config name a file here. Region, credentials and endpoints are read as every AWS tool reads them."
     )]
     Worker(Worker),
+    /// Compare what arrived with the log files of the trail, on a deployment in AWS
+    #[command(
+        after_help = "Events for us are those that our EventBridge rules let through. Repetitions in log files are normal, and so are late files: what is newer than --settle and not here counts as on its way.\n\nExit codes: 0 nothing is missing, or all of it was fed; 1 something is, or a file could not be read; 2 bad usage; 3 could not run."
+    )]
+    Reconcile(Reconcile),
     /// What is set up around the product on AWS
     #[command(subcommand)]
     Infra(Infra),

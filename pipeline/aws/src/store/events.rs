@@ -6,7 +6,9 @@ use aisaws_core::canonical::Digest;
 use aisaws_core::event::Event;
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{EventId, RuleId};
-use aisaws_core::port::{DeadLetter, Derived, EventFilter, Events, Recorded, StoreError, Stored};
+use aisaws_core::port::{
+    Arrival, DeadLetter, Derived, EventFilter, Events, Recorded, StoreError, Stored,
+};
 use aisaws_core::resource::ResourceRef;
 use aisaws_core::seen::Seen;
 use async_trait::async_trait;
@@ -16,7 +18,7 @@ use serde_json::json;
 
 use super::call::Range;
 use super::handle::{Store, Trouble, doing};
-use super::intake::{self, CONTENT_PK, CONTENT_SK};
+use super::intake::{self, ARRIVED, CONTENT_PK, CONTENT_SK};
 use super::item::{Attributes, Item, Row};
 use super::layout::{self, BY_NAME, BY_TIME, Key, Place};
 use super::seen;
@@ -47,6 +49,10 @@ impl Events for Store {
             }
         };
         found.await.map_err(doing("read an event"))
+    }
+
+    async fn arrivals(&self, ids: &[EventId]) -> Result<Vec<Arrival>, StoreError> {
+        arrivals(self, ids).await.map_err(doing("tell which events are stored"))
     }
 
     async fn list(
@@ -105,6 +111,23 @@ impl Store {
         };
         found.await.map_err(doing("list the events of a rule"))
     }
+}
+
+async fn arrivals(store: &Store, ids: &[EventId]) -> Result<Vec<Arrival>, Trouble> {
+    let key = |id| Place::first(id, Timestamp::UNIX_EPOCH).key();
+    let keys: Vec<Key> = ids.iter().map(key).collect();
+    let unique: BTreeSet<Key> = keys.iter().cloned().collect();
+    let found = store.get_all(unique.into_iter().collect()).await?;
+    let arrival = |key| match found.get(key) {
+        None => Ok(Arrival::Missing),
+        Some(item) => {
+            let row = Row(item);
+            let is_noted = row.get(ARRIVED).is_some();
+            let at = is_noted.then(|| row.parsed(ARRIVED, str::parse)).transpose()?;
+            Ok(Arrival::Stored(at))
+        }
+    };
+    keys.iter().map(arrival).collect()
 }
 
 /// The contents that pointers point at.

@@ -62,8 +62,8 @@ pub(super) enum Trouble {
 }
 
 impl Store {
-    /// The store in that table, with its large bodies in the archive. The clock tells when dead
-    /// letters arrive; nothing else here asks for the time.
+    /// The store in that table, with its large bodies in the archive. The clock tells when
+    /// events and dead letters arrive; nothing else here asks for the time.
     pub fn new(aws: &Aws, table: &str, archive: Archive, clock: Arc<dyn Clock>) -> Self {
         let lanes = (0..LANES).map(|_| Mutex::new(())).collect();
         let (days, seen) = (Arc::default(), Arc::default());

@@ -31,6 +31,8 @@ const TIME: &str = "time";
 const SOURCE: &str = "source";
 const ACCOUNT: &str = "account";
 const DIGEST: &str = "digest";
+/// When the content was kept; of contents from before it was noted, nobody knows.
+pub(super) const ARRIVED: &str = "arrived";
 const PRINCIPAL: &str = "principal";
 const RULE: &str = "rule";
 /// The hit that was added last; of pending marks.
@@ -173,7 +175,8 @@ async fn write(
     body: &Body,
     hits: Vec<Hit>,
 ) -> Result<Transacted, Trouble> {
-    let content = content(record, place, digest, body)?;
+    let arrived = store.clock.now().to_string();
+    let content = content(record, place, digest, body)?.with(ARRIVED, arrived);
     let mut pointers = pointers(store, record, place, hits).await?;
     if pointers.is_empty() {
         let there = store.put_new(content).await?;

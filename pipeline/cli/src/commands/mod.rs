@@ -9,6 +9,7 @@ mod incident;
 mod infra;
 mod list;
 mod machine;
+mod reconcile;
 mod replay;
 mod respond;
 mod rule;
@@ -19,6 +20,7 @@ mod worker;
 use crate::Ended;
 use crate::args::{Cli, Command};
 use crate::context::Context;
+pub(crate) use reconcile::Reconcile;
 pub(crate) use worker::Worker;
 
 /// Runs what was asked for.
@@ -36,6 +38,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Explain { id } => explain::run(&context, &id),
         Command::Store { place, command } => store::run(&context, &place, command).await,
         Command::Machine(command) => machine::run(&context, command).await,
+        Command::Reconcile(args) => reconcile::run(&context, args).await,
         Command::Worker(args) => worker::run(&context, args).await,
         Command::Infra(command) => infra::run(&context, command),
         Command::Config(command) => config::run(&context, command),

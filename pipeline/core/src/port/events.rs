@@ -73,6 +73,15 @@ pub struct DeadLetter {
     pub content: String,
 }
 
+/// Whether an event is stored, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It is not.
+    Missing,
+    /// It is, since then, as far as the store knows.
+    Stored(Option<Timestamp>),
+}
+
 /// Which stored events are meant; an empty filter means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilter {
@@ -103,6 +112,15 @@ pub trait Events: Send + Sync {
     async fn bury(&self, letters: Vec<DeadLetter>) -> Result<(), StoreError>;
     /// The event of that id.
     async fn get(&self, id: &EventId) -> Result<Option<Event>, StoreError>;
+    /// Whether each of the events is stored, and since when; in their order.
+    async fn arrivals(&self, ids: &[EventId]) -> Result<Vec<Arrival>, StoreError> {
+        let mut arrivals = Vec::new();
+        for id in ids {
+            let is_stored = self.get(id).await?.is_some();
+            arrivals.push(if is_stored { Arrival::Stored(None) } else { Arrival::Missing });
+        }
+        Ok(arrivals)
+    }
     /// Matching events in order of time then id, at most `limit`, those after `after`.
     async fn list(
         &self,

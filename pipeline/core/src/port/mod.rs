@@ -11,6 +11,7 @@ mod incidents;
 mod orchestrator;
 mod ports;
 mod snapshots;
+mod trail;
 mod windows;
 
 pub use account::{Account, AccountError, WriteKey};
@@ -18,11 +19,14 @@ pub use approvals::{Approvals, Cast, Question, Standing};
 pub use channel::{Channel, ChannelError};
 pub use clock::Clock;
 pub use detector::{Correlator, DetectError, Detector, Found};
-pub use events::{DeadLetter, Derived, Disposition, EventFilter, Events, Recorded, Stored};
+pub use events::{
+    Arrival, DeadLetter, Derived, Disposition, EventFilter, Events, Recorded, Stored,
+};
 pub use incidents::{Incidents, Mark, Opened, Pending};
 pub use orchestrator::Orchestrator;
 pub use ports::Ports;
 pub use snapshots::Snapshots;
+pub use trail::{LogFile, LogPlace, TrailLogs};
 pub use windows::Windows;
 
 use crate::fault::{Classify, Fault};

@@ -7,7 +7,7 @@ use crate::conformance::scene::{HOSTILE, Scene, hit, plain};
 use crate::conformance::together::together;
 use crate::event::Source;
 use crate::id::AccountId;
-use crate::port::{Derived, Disposition, Events, Recorded, Stored};
+use crate::port::{Arrival, Derived, Disposition, Events, Recorded, Stored};
 use crate::source::{self, cloudtrail, posture};
 
 /// What was appended is read with every field as it was.
@@ -55,6 +55,22 @@ pub async fn an_account_that_the_record_does_not_name_is_kept(events: &dyn Event
     event.account = AccountId::from("444455556666");
     events.append(vec![plain(event.clone())]).await?;
     equal("event", &events.get(&event.id).await?, &Some(event))
+}
+
+/// What one handle stored has arrived for the other; the same event again arrives no later.
+pub async fn arrivals_tell_what_is_stored(one: &dyn Events, other: &dyn Events) -> Outcome {
+    let scene = Scene::new("events/arrivals");
+    let (first, second) = (scene.event("a", 1)?, scene.event("b", 2)?);
+    let ids = [second.id.clone(), first.id.clone(), first.id.clone()];
+    one.append(vec![plain(first.clone())]).await?;
+    let before = other.arrivals(&ids).await?;
+    holds("one that is not stored is missing", before.first() == Some(&Arrival::Missing))?;
+    let is_stored = |arrival: &Arrival| matches!(arrival, Arrival::Stored(_));
+    let stored: Vec<bool> = before.iter().map(is_stored).collect();
+    equal("stored", &stored, &vec![false, true, true])?;
+    one.append(vec![plain(first)]).await?;
+    let after = other.arrivals(&ids).await?;
+    equal("arrivals", &after, &before)
 }
 
 /// An id that was never appended.

@@ -20,6 +20,7 @@ pub async fn run_all(one: &dyn Events, other: &dyn Events) -> Report {
         an_account_that_the_record_does_not_name_is_kept(one);
         an_unknown_event_is_none(one);
         nothing_to_append_is_no_error(one);
+        arrivals_tell_what_is_stored(one, other);
         a_second_delivery_is_a_duplicate(one, other);
         a_duplicate_inside_one_batch_is_seen(one);
         key_order_and_white_space_make_no_variant(one);
