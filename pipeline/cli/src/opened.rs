@@ -20,6 +20,7 @@ pub(crate) enum Opened {
 
 impl Opened {
     /// Opens the store of that place; it must exist already.
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "AWS is asked"))]
     pub(crate) async fn existing(context: &Context, place: &Place) -> anyhow::Result<Self> {
         if !place.aws {
             return Ok(Self::Local(Box::new(context.open_existing()?)));
