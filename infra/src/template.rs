@@ -273,7 +273,6 @@ fn lambda(function: &Function) -> Value {
     let variables = policies::variables(function);
     json!({
         "Type": "AWS::Lambda::Function",
-        "DependsOn": format!("{}Log", function.name),
         "Properties": {
             "FunctionName": named(function),
             "Description": function.description,
@@ -285,6 +284,11 @@ fn lambda(function: &Function) -> Value {
             "MemorySize": function.memory_mb,
             "Timeout": function.timeout_seconds,
             "TracingConfig": { "Mode": "Active" },
+            "LoggingConfig": {
+                "LogFormat": "JSON",
+                "ApplicationLogLevel": reference("LogLevel"),
+                "LogGroup": reference(&format!("{}Log", function.name)),
+            },
             "Environment": { "Variables": variables },
         },
     })

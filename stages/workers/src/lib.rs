@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod scan;
 pub mod settings;
 pub mod sweep;
+pub mod telemetry;
 pub mod wire;
 #[cfg(feature = "worker")]
 pub mod worker;

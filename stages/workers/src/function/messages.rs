@@ -1,7 +1,7 @@
 //! Intake, called with batches of messages of the queue.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
 use super::FunctionError;
@@ -38,14 +38,18 @@ struct Failure {
 
 pub(super) async fn serve(wired: &Wired) -> Result<(), FunctionError> {
     let intake = &wired.intake()?;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Batch>| async move {
-        let records = event.payload.records.into_iter();
-        let messages = records.map(|r| Message { id: r.message_id, body: r.body }).collect();
-        let taken = intake.take_in(messages).await.map_err(|e| diagnostic(&e))?;
-        let failure = |item_identifier| Failure { item_identifier };
-        let batch_item_failures = taken.failed.into_iter().map(failure).collect();
-        Ok::<Answer, Diagnostic>(Answer { batch_item_failures })
-    }))
+    super::serve::serve(
+        "intake",
+        |_| None,
+        move |event: LambdaEvent<Batch>| async move {
+            let records = event.payload.records.into_iter();
+            let messages = records.map(|r| Message { id: r.message_id, body: r.body }).collect();
+            let taken = intake.take_in(messages).await.map_err(|e| diagnostic(&e))?;
+            let failure = |item_identifier| Failure { item_identifier };
+            let batch_item_failures = taken.failed.into_iter().map(failure).collect();
+            Ok::<Answer, Diagnostic>(Answer { batch_item_failures })
+        },
+    )
     .await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod messages;
 mod page;
 mod scan;
+mod serve;
 mod stage;
 mod sweep;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use aisaws_core::stage::Stage as _;
 
+use crate::telemetry;
 use crate::wire::{Entrance, WireError, Wired};
 
 /// The variable in which Lambda tells a process which handler it is.
@@ -41,6 +43,7 @@ pub fn handler() -> String {
 /// # Errors
 /// [`FunctionError`].
 pub async fn read(handler: &str) -> Result<(), FunctionError> {
+    telemetry::init();
     let wired = Wired::from_environment(Entrance::Reader).await?;
     let clock = Arc::clone(&wired.ports().clock);
     match handler {
@@ -64,6 +67,7 @@ pub async fn read(handler: &str) -> Result<(), FunctionError> {
 /// # Errors
 /// [`FunctionError`].
 pub async fn write(handler: &str) -> Result<(), FunctionError> {
+    telemetry::init();
     let wired = Wired::from_environment(Entrance::Responder).await?;
     let clock = Arc::clone(&wired.ports().clock);
     match handler {

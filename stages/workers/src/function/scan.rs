@@ -1,6 +1,6 @@
 //! The posture scan, called by a schedule.
 
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
 use super::FunctionError;
@@ -12,12 +12,16 @@ pub(super) async fn serve(wired: &Wired) -> Result<(), FunctionError> {
     let responder = &wired.responder()?;
     let settings = wired.settings();
     let accounts = &settings.protected();
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        // One run has one name however often Lambda makes the request.
-        let run = &event.context.request_id;
-        let scanned = scan(wired.account(), responder, accounts, &settings.regions, run).await;
-        scanned.map_err(|e| diagnostic(&e)) as Result<Scanned, Diagnostic>
-    }))
+    super::serve::serve(
+        "scan",
+        |_| None,
+        move |event: LambdaEvent<Value>| async move {
+            // One run has one name however often Lambda makes the request.
+            let run = &event.context.request_id;
+            let scanned = scan(wired.account(), responder, accounts, &settings.regions, run).await;
+            scanned.map_err(|e| diagnostic(&e)) as Result<Scanned, Diagnostic>
+        },
+    )
     .await?;
     Ok(())
 }

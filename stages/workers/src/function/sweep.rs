@@ -2,7 +2,7 @@
 
 use aisaws_core::fault::{Classify as _, chain};
 use aisaws_core::port::StoreError;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
 use super::FunctionError;
@@ -11,13 +11,17 @@ use crate::wire::Wired;
 
 pub(super) async fn serve(wired: &Wired) -> Result<(), FunctionError> {
     let (responder, metrics) = (&wired.responder()?, &wired.metrics());
-    lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| async move {
-        let run = async {
-            let opened = responder.open().await?.len();
-            carry_on(responder.ports(), opened, metrics).await
-        };
-        run.await.map_err(|e| diagnostic(&e)) as Result<Swept, Diagnostic>
-    }))
+    super::serve::serve(
+        "sweep",
+        |_| None,
+        move |_: LambdaEvent<Value>| async move {
+            let run = async {
+                let opened = responder.open().await?.len();
+                carry_on(responder.ports(), opened, metrics).await
+            };
+            run.await.map_err(|e| diagnostic(&e)) as Result<Swept, Diagnostic>
+        },
+    )
     .await?;
     Ok(())
 }
