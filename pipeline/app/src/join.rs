@@ -13,6 +13,7 @@ use aisaws_core::hit::Hit;
 use aisaws_core::id::{EventId, IncidentId, RuleId};
 use aisaws_core::ledger::Entry;
 use aisaws_core::port::{Incidents, Pending, StoreError};
+use jiff::Timestamp;
 
 /// How hits are joined that do not say so themselves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,6 +21,17 @@ pub struct Joining {
     /// Length of the tumbling window of event time in which hits on one resource are one
     /// incident; 0: each event is an incident of its own.
     pub window_seconds: u32,
+}
+
+impl Joining {
+    /// Number of the window of a time; `None`: nothing is joined.
+    pub(crate) fn window(self, time: Timestamp) -> Option<i64> {
+        (self.window_seconds > 0).then(|| number(time, self.window_seconds))
+    }
+}
+
+fn number(time: Timestamp, seconds: u32) -> i64 {
+    time.as_second().div_euclid(i64::from(seconds))
 }
 
 /// What one incident takes of a page of pending events: places in the page, with the hits.
@@ -139,7 +151,7 @@ impl There {
 /// may have such an id.
 fn cause(event: &Event, hit: &Hit, joining: Joining) -> Cause {
     let resource = hit.resource.key();
-    let window = |seconds: u32| event.time.as_second().div_euclid(i64::from(seconds)).to_string();
+    let window = |seconds: u32| number(event.time, seconds).to_string();
     // A refused call is only logged; it must not stand for those that follow.
     let made = if event.has_failed() && !hit.is_correlation { "refused" } else { "made" };
     let (parts, goes_on) = match (hit.window_seconds, &event.cause, joining.window_seconds) {

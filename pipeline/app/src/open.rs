@@ -20,8 +20,10 @@ use crate::join::{Group, Joining, group};
 use crate::limit::{Limits, within};
 use crate::origin::Origins;
 
-/// Events looked at in one go.
+/// Events looked at in one go, ...
 const PAGE: u32 = 512;
+/// ... and at most, where more of them are in one window of joining.
+const LARGEST_PAGE: u32 = 8 * PAGE;
 /// Events whose incidents are opened at a time.
 const CONCURRENT: usize = 64;
 /// How far back other hits of the same principal count.
@@ -65,7 +67,7 @@ pub async fn open_pending(opening: Opening<'_>) -> Result<Vec<Detected>, StoreEr
     let Opening { incidents, clock, joining, limits, .. } = opening;
     let mut opened = Vec::new();
     loop {
-        let mut page = incidents.pending(PAGE).await?;
+        let mut page = whole_windows(incidents, joining).await?;
         for pending in &mut page {
             pending.hits.retain(Hit::opens_incident);
         }
@@ -93,6 +95,30 @@ pub async fn open_pending(opening: Opening<'_>) -> Result<Vec<Detected>, StoreEr
             let taken = done.map(|pending| pending.mark.clone()).collect();
             incidents.open(incident, taken, clock.now()).await?;
         }
+    }
+}
+
+/// The earliest pending events, with all that are there of their windows: an incident knows the
+/// rules it opened with, and which those are must not depend on where a page ends.
+async fn whole_windows(
+    incidents: &dyn Incidents,
+    joining: Joining,
+) -> Result<Vec<Pending>, StoreError> {
+    let mut limit = PAGE;
+    loop {
+        let mut page = incidents.pending(limit).await?;
+        let is_all = page.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+        let Some(last) = page.last().filter(|_| !is_all) else { return Ok(page) };
+        let Some(window) = joining.window(last.event.time) else { return Ok(page) };
+        let whole = page.partition_point(|p| joining.window(p.event.time) < Some(window));
+        if whole > 0 {
+            page.truncate(whole);
+            return Ok(page);
+        }
+        if limit >= LARGEST_PAGE {
+            return Ok(page);
+        }
+        limit = LARGEST_PAGE;
     }
 }
 

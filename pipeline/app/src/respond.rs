@@ -6,12 +6,12 @@ use std::sync::Arc;
 use aisaws_core::handoff::Detected;
 use aisaws_core::id::{EventId, IncidentId};
 use aisaws_core::port::{Ports, StoreError};
-use aisaws_core::window::WindowKey;
+use aisaws_core::window::{Closing, WindowKey};
 use futures::StreamExt;
 use jiff::Timestamp;
 
 use crate::approve::deliver;
-use crate::correlate::{Settled, settle};
+use crate::correlate::{Settled, at_the_end_of_input, settle, while_input_goes_on};
 use crate::input::Input;
 use crate::intake::{Batch, Examiner, IntakeError, Keeper, Tally, take_in, take_in_messages};
 use crate::join::Joining;
@@ -116,7 +116,7 @@ impl Responder {
     /// # Errors
     /// Where the store or the state machine cannot be reached; what is not done is met again.
     pub async fn open(&self) -> Result<Vec<Detected>, StoreError> {
-        self.settle().await?;
+        self.settle(while_input_goes_on(self.ports.clock.now())).await?;
         self.open_pending().await
     }
 
@@ -146,7 +146,9 @@ impl Responder {
     pub async fn respond(&self, mut tally: Tally) -> Result<Run, RespondError> {
         let ports = &self.ports;
         let left = ports.orchestrator.unfinished().await?;
-        let Settled { hits, suppressed, events: fired, full, unreadable } = self.settle().await?;
+        let closing = at_the_end_of_input(ports.clock.now());
+        let Settled { hits, suppressed, events: fired, full, unreadable } =
+            self.settle(closing).await?;
         tally.hits = tally.hits.saturating_add(hits);
         tally.suppressed = tally.suppressed.saturating_add(suppressed);
         tally.hit_events.extend(fired);
@@ -177,14 +179,14 @@ impl Responder {
     }
 
     /// Evaluates what changed in the windows of correlations.
-    async fn settle(&self) -> Result<Settled, StoreError> {
+    async fn settle(&self, closing: Closing) -> Result<Settled, StoreError> {
         let ports = &self.ports;
         let Some(correlator) = self.examiner.detector.correlator() else {
             return Ok(Settled::default());
         };
         let (windows, events) = (ports.windows.as_ref(), ports.events.as_ref());
         let suppressions = &self.examiner.suppressions;
-        settle(correlator, windows, events, ports.clock.as_ref(), &|event, hit| {
+        settle(correlator, windows, events, ports.clock.as_ref(), closing, &|event, hit| {
             suppress(suppressions, event, hit);
         })
         .await

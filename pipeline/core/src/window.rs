@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{EventId, RuleId};
 
-/// Matches that are kept of one part of a group in one bucket. Further ones are not counted, and
-/// the bucket says that it is full. No correlation may ask for a count above it. Each part has
-/// room of its own: a flood of failures must not keep out the success that follows.
+/// How many things a correlation may ask for, and how many of a part are told apart in a bucket
+/// from either end. Each part has room of its own: a flood of failures must not keep out the
+/// success that follows.
 pub const PER_BUCKET: u32 = 10_000;
+
+/// Matches of one part that a bucket takes before [`excess`] makes place. What is left of them is
+/// at most two thirds.
+pub const ROOM: u32 = 3 * PER_BUCKET;
 
 /// The group of a correlation that a match counts in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,37 +53,57 @@ pub struct Match {
     pub bucket: i64,
     /// The event.
     pub entry: Entry,
-    /// Whether it only matters which parts and values there are, not how often: where its room
-    /// is full, [`repeats`] make place.
+    /// What makes two matches one.
     #[serde(default)]
-    pub is_distinct: bool,
+    pub counted: Counted,
 }
 
-impl Match {
-    /// How many matches of its part its bucket takes. Where values count once and fewer than
-    /// [`PER_BUCKET`] of so many are repeats, there are more values than any condition asks for.
-    pub fn room(&self) -> u32 {
-        if self.is_distinct { PER_BUCKET.saturating_mul(3) } else { PER_BUCKET }
+/// What a correlation counts, and so which matches of one part are the same to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counted {
+    /// Every match is one more.
+    #[default]
+    Matches,
+    /// Matches of copies of one call are one: those that have a value in common.
+    Calls,
+    /// Matches that have their value in common are one.
+    Values,
+}
+
+impl Counted {
+    /// What is one and the same for it.
+    fn key(self, entry: &Entry) -> (&str, &str, Option<Timestamp>) {
+        match self {
+            Self::Matches => (entry.event.as_str(), &entry.value, Some(entry.time)),
+            Self::Calls if entry.value.is_empty() => (entry.event.as_str(), "", None),
+            Self::Calls | Self::Values => ("", &entry.value, None),
+        }
     }
 }
 
-/// Of entries of one part in one bucket, those between the first and the last of their value.
+/// Of entries of one part in one bucket, those that may go: all but the first of each of the
+/// [`PER_BUCKET`] things that come first, and the last of each of the as many that come last.
 ///
-/// A span is as long as a bucket. One that ends in the bucket holds the first entry of a value
-/// if it holds any, and one that ends in the next bucket holds the last. So what only asks which
-/// values there are finds the same without those between.
-pub fn repeats(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
-    let mut by_value: BTreeMap<String, BTreeSet<Entry>> = BTreeMap::new();
-    for entry in entries {
-        by_value.entry(entry.value.clone()).or_default().insert(entry);
+/// A span is as long as a bucket. One that ends in the bucket begins before it or with it, one
+/// that ends in the next bucket holds this one's end. So of what only counts or tells apart
+/// (`Calls`, `Values`), up to that many, the same is found in the same window without those
+/// between. What goes depends on the events' times alone: to go by parts, whatever the order in
+/// which entries come, leaves what to go at once leaves.
+pub fn excess<'e>(entries: impl IntoIterator<Item = &'e Entry>, counted: Counted) -> Vec<Entry> {
+    let all: BTreeSet<&Entry> = entries.into_iter().collect();
+    let mut ends: BTreeMap<_, (&Entry, &Entry)> = BTreeMap::new();
+    for entry in &all {
+        ends.entry(counted.key(entry)).or_insert((entry, entry)).1 = entry;
     }
-    let mut between = Vec::new();
-    for mut of_value in by_value.into_values() {
-        of_value.pop_first();
-        of_value.pop_last();
-        between.extend(of_value);
-    }
-    between
+    let mut firsts: Vec<&Entry> = ends.values().map(|(first, _)| *first).collect();
+    let mut lasts: Vec<&Entry> = ends.values().map(|(_, last)| *last).collect();
+    firsts.sort_unstable();
+    lasts.sort_unstable();
+    let many = usize::try_from(PER_BUCKET).unwrap_or(usize::MAX);
+    let kept: BTreeSet<&Entry> =
+        firsts.into_iter().take(many).chain(lasts.into_iter().rev().take(many)).collect();
+    all.difference(&kept).map(|entry| (*entry).clone()).collect()
 }
 
 /// A bucket that got new matches since it was last evaluated.
@@ -91,6 +115,66 @@ pub struct Changed {
     pub bucket: i64,
     /// How often matches were added; tells whether more came since this was read.
     pub version: u64,
-    /// Matches beyond the room of their part were turned away.
+    /// Matches were dropped that would have counted, because there were too many.
     pub is_full: bool,
+    /// When the last match was added.
+    pub added_at: Timestamp,
+}
+
+/// When windows are over about which something can be told only then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing {
+    /// Those whose last moment was before this time of events, ...
+    pub ended_before: Timestamp,
+    /// ... and for which nothing came since that time of ours.
+    pub quiet_since: Timestamp,
+}
+
+impl Closing {
+    /// Whether a window that ends then is over.
+    pub fn is_over(self, ends: Timestamp, changed: &Changed) -> bool {
+        ends < self.ended_before && changed.added_at <= self.quiet_since
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(second: i64, value: &str) -> Entry {
+        let time = Timestamp::from_second(second).unwrap();
+        Entry { time, event: format!("e{second}").as_str().into(), part: 0, value: value.into() }
+    }
+
+    #[test]
+    fn the_first_and_the_last_of_what_is_the_same_stay() {
+        let same: Vec<Entry> = (0..5).map(|n| entry(n, "v")).collect();
+        assert_eq!(excess(&same, Counted::Values), same[1..4]);
+        assert_eq!(excess(&same, Counted::Calls), same[1..4]);
+        assert_eq!(excess(&same, Counted::Matches), []);
+        let alone: Vec<Entry> = (0..5).map(|n| entry(n, "")).collect();
+        assert_eq!(excess(&alone, Counted::Calls), []);
+    }
+
+    #[test]
+    fn of_too_many_those_at_both_ends_stay_whatever_the_order() {
+        let many = i64::from(PER_BUCKET);
+        let all: Vec<Entry> = (0..3 * many).map(|n| entry(n, &n.to_string())).collect();
+        let middle: BTreeSet<&Entry> = all[10_000..20_000].iter().collect();
+        for counted in [Counted::Matches, Counted::Calls, Counted::Values] {
+            let gone = excess(&all, counted);
+            assert_eq!(gone.iter().collect::<BTreeSet<_>>(), middle);
+            // The middle first, then the ends: by parts.
+            let mut held: BTreeSet<Entry> = all[5_000..28_000].iter().cloned().collect();
+            for gone in excess(&held, counted) {
+                held.remove(&gone);
+            }
+            held.extend(all[28_000..].iter().chain(&all[..5_000]).cloned());
+            for gone in excess(&held, counted) {
+                held.remove(&gone);
+            }
+            assert!(held.iter().all(|entry| !middle.contains(entry)));
+            assert_eq!(held.len(), 20_000);
+        }
+    }
 }

@@ -17,6 +17,14 @@ impl Correlator for Detect {
         Some(self.correlations().get(key.correlation.as_str())?.reach(bucket))
     }
 
+    fn ends(&self, key: &WindowKey, bucket: i64) -> Option<Timestamp> {
+        self.correlations().get(key.correlation.as_str())?.ends(bucket)
+    }
+
+    fn level(&self, key: &WindowKey) -> u32 {
+        self.correlations().get(key.correlation.as_str()).map_or(0, Resolved::level)
+    }
+
     fn firings(&self, key: &WindowKey, bucket: i64, entries: &[Entry]) -> Vec<EventId> {
         let correlation = self.correlations().get(key.correlation.as_str());
         correlation.map(|found| found.firings(bucket, entries)).unwrap_or_default()

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use aisaws_core::event::Event;
 use aisaws_core::id::EventId;
 use aisaws_core::resource::ResourceRef;
-use aisaws_core::window::{Entry, Match, PER_BUCKET, repeats};
+use aisaws_core::window::{Counted, Entry, Match, ROOM, excess};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::sigma::{Correlations, Resolved, ScanError};
@@ -60,18 +60,13 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// Whether there was room; and how many entries went for it.
-    fn add(&mut self, found: Match, spot: &Arc<Spot>) -> (bool, usize) {
-        let limit = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    /// How many entries went to make place.
+    fn add(&mut self, found: Match, spot: &Arc<Spot>) -> usize {
+        let room = usize::try_from(ROOM).unwrap_or(usize::MAX);
         let part = found.entry.part;
         let mut gone = Vec::new();
-        if self.sizes.get(&part).is_some_and(|size| *size >= limit(found.room())) {
-            if found.is_distinct {
-                gone = repeats(self.entries.keys().filter(|e| e.part == part).cloned());
-            }
-            if gone.len() < limit(PER_BUCKET) {
-                return (false, 0);
-            }
+        if self.sizes.get(&part).is_some_and(|size| *size >= room) {
+            gone = excess(self.entries.keys().filter(|e| e.part == part), found.counted);
         }
         let size = self.sizes.entry(part).or_default();
         *size = size.saturating_sub(gone.len()) + 1;
@@ -79,7 +74,7 @@ impl Bucket {
             self.entries.remove(entry);
         }
         self.entries.insert(found.entry, spot.clone());
-        (true, gone.len())
+        gone.len()
     }
 }
 
@@ -199,9 +194,11 @@ impl Windows {
         if bucket.entries.contains_key(&found.entry) {
             return;
         }
-        let (is_taken, gone) = bucket.add(found, spot);
-        self.missed = self.missed.saturating_add(u64::from(is_late || !is_taken));
-        self.held = (self.held + usize::from(is_taken)).saturating_sub(gone);
+        let counts_each = found.counted == Counted::Matches;
+        let gone = bucket.add(found, spot);
+        let lost = if counts_each { gone as u64 } else { 0 };
+        self.missed = self.missed.saturating_add(u64::from(is_late)).saturating_add(lost);
+        self.held = (self.held + 1).saturating_sub(gone);
     }
 
     /// Decides the buckets about which nothing more comes if no event before that time comes.
@@ -219,10 +216,12 @@ impl Windows {
             for part in resolved.parts.iter().filter_map(|key| places.get(key)) {
                 let part_span = correlations.list().get(*part).map_or(0, span_seconds);
                 let part_horizon = horizons.get(*part).copied().flatten();
-                horizon = part_horizon.map(|at| {
+                let of_part = part_horizon.map(|at| {
                     let lag = SignedDuration::from_secs(part_span.saturating_mul(3));
                     at.checked_sub(lag).unwrap_or(Timestamp::MIN)
                 });
+                // The earliest of all counts; without one there is nothing to wait for.
+                horizon = horizon.map(|at| of_part.map_or(at, |of_part| at.min(of_part)));
             }
             horizons.push(horizon);
             let newly = self.decide_one(place, resolved, horizon);

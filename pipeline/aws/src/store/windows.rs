@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
+use aisaws_core::id::EventId;
 use aisaws_core::port::{StoreError, Windows};
-use aisaws_core::window::{Changed, Entry, Match, PER_BUCKET, WindowKey, repeats};
+use aisaws_core::window::{Changed, Counted, Entry, Match, ROOM, WindowKey, excess};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -19,6 +20,8 @@ use super::layout::{self, BY_TIME, Key};
 
 /// Of a match: what was added, and the number of its bucket.
 const MATCH: &str = "match";
+/// Of a match: that the correlation fired at it, and all that follows is kept.
+const IS_FIRED: &str = "is_fired";
 /// Of a bucket.
 const KEY: &str = "window";
 const NUMBER: &str = "number";
@@ -26,6 +29,7 @@ const SIZE: &str = "size";
 const VERSION: &str = "version";
 const IS_CHANGED: &str = "is_changed";
 const IS_FULL: &str = "is_full";
+const ADDED_AT: &str = "added_at";
 
 /// Matches of one transaction, beside their bucket and its mark.
 const ADDED: usize = TRANSACTION - 2;
@@ -57,12 +61,9 @@ impl Windows for Store {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<Entry>, StoreError> {
-        let bound = |time| format!("{}{}", layout::ENTRY, layout::time(time));
-        let range = Range::of(layout::window(key))
-            .between(Some(bound(since)), Some(format!("{}~", bound(until))));
         let read = async {
             let mut entries = Vec::new();
-            for item in self.query(&range, usize::MAX).await? {
+            for item in self.query(&between(key, since, until), usize::MAX).await? {
                 entries.push(Row(&item).json::<Match>(MATCH)?.entry);
             }
             // Keys of long texts sort by their beginnings only.
@@ -70,6 +71,28 @@ impl Windows for Store {
             Ok(entries)
         };
         read.await.map_err(doing("read a window"))
+    }
+
+    async fn fired(
+        &self,
+        key: &WindowKey,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<BTreeSet<EventId>, StoreError> {
+        let read = async {
+            let mut fired = BTreeSet::new();
+            for item in self.query(&between(key, since, until), usize::MAX).await? {
+                if Row(&item).is(IS_FIRED) {
+                    fired.insert(Row(&item).json::<Match>(MATCH)?.entry.event);
+                }
+            }
+            Ok(fired)
+        };
+        read.await.map_err(doing("read what a window fired at"))
+    }
+
+    async fn note_fired(&self, key: &WindowKey, entries: Vec<Entry>) -> Result<(), StoreError> {
+        note_fired(self, key, entries).await.map_err(doing("note what a window fired at"))
     }
 
     async fn settle(&self, bucket: &Changed) -> Result<bool, StoreError> {
@@ -81,14 +104,38 @@ impl Windows for Store {
     }
 }
 
+/// The matches of those times, both included.
+fn between(key: &WindowKey, since: Timestamp, until: Timestamp) -> Range {
+    let bound = |time| format!("{}{}", layout::ENTRY, layout::time(time));
+    Range::of(layout::window(key)).between(Some(bound(since)), Some(format!("{}~", bound(until))))
+}
+
+/// Each by itself: one that was dropped meanwhile must not keep the others from being noted.
+async fn note_fired(store: &Store, key: &WindowKey, entries: Vec<Entry>) -> Result<(), Trouble> {
+    futures::stream::iter(entries)
+        .map(|entry| async move {
+            let update = Update::builder()
+                .table_name(&*store.table)
+                .set_key(Some(key_attributes(&layout::entry(key, &entry))))
+                .update_expression("set #fired = :true")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_names("#fired", IS_FIRED)
+                .expression_attribute_values(":true", AttributeValue::Bool(true))
+                .build()?;
+            let write = TransactWriteItem::builder().update(update).build();
+            match store.transact(vec![write]).await? {
+                // Refused: it is held no more.
+                Transacted::Done | Transacted::Refused => Ok(()),
+            }
+        })
+        .buffer_unordered(CONCURRENT)
+        .try_collect()
+        .await
+}
+
 /// Of a bucket: matches of one part that it holds.
 fn size_of(part: u32) -> String {
     format!("size {part}")
-}
-
-/// Of a bucket: that it takes no more of a part.
-fn is_full_of(part: u32) -> String {
-    format!("is_full {part}")
 }
 
 /// Matches of one part in one bucket of one group, each once, by their keys.
@@ -130,9 +177,8 @@ async fn fill(
     at: Timestamp,
 ) -> Result<(), Trouble> {
     let Room { key, number, part: of_part } = place;
-    let (size, is_full) = (size_of(of_part), is_full_of(of_part));
-    let is_distinct = bucket.values().any(|found| found.is_distinct);
-    let most = bucket.values().map(Match::room).max().unwrap_or(PER_BUCKET);
+    let size = size_of(of_part);
+    let counted = bucket.values().map(|found| found.counted).next().unwrap_or_default();
     let there = store.get_all(bucket.keys().cloned().collect()).await?;
     bucket.retain(|key, _| !there.contains_key(key));
     let mut refused = 0;
@@ -143,13 +189,11 @@ async fn fill(
         }
         let there = store.get(&layout::bucket(key, number)).await?.unwrap_or_default();
         let held = count(&there, &size)?;
-        let room = usize::try_from(most.saturating_sub(held)).unwrap_or(usize::MAX);
+        let room = usize::try_from(ROOM.saturating_sub(held)).unwrap_or(usize::MAX);
         if room == 0 {
-            if is_distinct && !Row(&there).is(&is_full) && thin(store, place).await? {
-                refused += 1;
-                continue;
-            }
-            return say_full(store, place).await;
+            refused += 1;
+            thin(store, place, counted).await?;
+            continue;
         }
         let part: Bucket =
             bucket.iter().take(room.min(ADDED)).map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -191,15 +235,18 @@ fn addition(
         if held == 0 { "attribute_not_exists(#room) or #room = :held" } else { "#room = :held" };
     let update = bucket_update(store, key, number)
         .update_expression(
-            "set #window = :window, #number = :number, #changed = :true add #size :n, #room :n, #version :n",
+            "set #window = :window, #number = :number, #changed = :true, #added = :added \
+             add #size :n, #room :n, #version :n",
         )
         .condition_expression(condition)
         .expression_attribute_names("#window", KEY)
         .expression_attribute_names("#number", NUMBER)
         .expression_attribute_names("#changed", IS_CHANGED)
+        .expression_attribute_names("#added", ADDED_AT)
         .expression_attribute_names("#size", SIZE)
         .expression_attribute_names("#room", size_of(of_part))
         .expression_attribute_names("#version", VERSION)
+        .expression_attribute_values(":added", AttributeValue::S(at.to_string()))
         .expression_attribute_values(":window", AttributeValue::S(serde_json::to_string(key)?))
         .expression_attribute_values(":number", AttributeValue::S(number.to_string()))
         .expression_attribute_values(":true", AttributeValue::Bool(true))
@@ -233,8 +280,8 @@ fn count(item: &Attributes, name: &str) -> Result<u32, Trouble> {
         .map_err(|e| Row(item).unreadable(SIZE, Some(Box::<dyn Error + Send + Sync>::from(e))))?)
 }
 
-/// Drops what repeats other matches of the part; says whether there is room now.
-async fn thin(store: &Store, place: Room<'_>) -> Result<bool, Trouble> {
+/// Drops what the part has too many of.
+async fn thin(store: &Store, place: Room<'_>, counted: Counted) -> Result<(), Trouble> {
     let range = Range::of(layout::window(place.key)).begins(layout::ENTRY);
     let mut entries = Vec::new();
     for item in store.query(&range, usize::MAX).await? {
@@ -243,9 +290,9 @@ async fn thin(store: &Store, place: Room<'_>) -> Result<bool, Trouble> {
             entries.push(found.entry);
         }
     }
-    let gone = repeats(entries);
-    if gone.len() < usize::try_from(PER_BUCKET).unwrap_or(usize::MAX) {
-        return Ok(false);
+    let gone = excess(&entries, counted);
+    if counted == Counted::Matches && !gone.is_empty() {
+        say_full(store, place).await?;
     }
     let keys: Vec<Key> = gone.iter().map(|entry| layout::entry(place.key, entry)).collect();
     for part in keys.chunks(FORGOTTEN) {
@@ -254,15 +301,14 @@ async fn thin(store: &Store, place: Room<'_>) -> Result<bool, Trouble> {
             Transacted::Done | Transacted::Refused => {}
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 async fn say_full(store: &Store, place: Room<'_>) -> Result<(), Trouble> {
     let update = bucket_update(store, place.key, place.number)
-        .update_expression("set #full = :true, #part = :true")
+        .update_expression("set #full = :true")
         .condition_expression("attribute_exists(pk)")
         .expression_attribute_names("#full", IS_FULL)
-        .expression_attribute_names("#part", is_full_of(place.part))
         .expression_attribute_values(":true", AttributeValue::Bool(true))
         .build()?;
     let write = TransactWriteItem::builder().update(update).build();
@@ -298,6 +344,7 @@ fn read(bucket: &Attributes) -> Result<Changed, Trouble> {
         bucket: row.parsed(NUMBER, str::parse)?,
         version: u64::from(row.number(VERSION)?),
         is_full: row.is(IS_FULL),
+        added_at: row.parsed(ADDED_AT, str::parse)?,
     })
 }
 
@@ -370,12 +417,9 @@ fn removal(
 ) -> Result<Vec<TransactWriteItem>, Trouble> {
     let count = AttributeValue::N(entries.len().to_string());
     let mut update = bucket_update(store, place.key, place.number)
-        .update_expression(
-            "set #size = #size - :n, #room = if_not_exists(#room, :n) - :n remove #part",
-        )
+        .update_expression("set #size = #size - :n, #room = if_not_exists(#room, :n) - :n")
         .expression_attribute_names("#size", SIZE)
         .expression_attribute_names("#room", size_of(place.part))
-        .expression_attribute_names("#part", is_full_of(place.part))
         .expression_attribute_values(":n", count);
     update = match allowed {
         Allowed::Settled => update

@@ -13,7 +13,7 @@ use aisaws_core::ledger::{self, verify_chain};
 use aisaws_core::port::{
     Approvals, Cast, EventFilter, Events, Incidents, Opened, Pending, Question, StoreError, Windows,
 };
-use aisaws_core::window::{Entry, Match, WindowKey};
+use aisaws_core::window::{Counted, Entry, Match, WindowKey};
 use jiff::Timestamp;
 
 use crate::place::{endpoint, name};
@@ -169,7 +169,7 @@ async fn matches_that_were_cut_count_once() {
         key: key.clone(),
         bucket,
         entry: Entry { time, event: EventId::new(id), part: 0, value: String::new() },
-        is_distinct: false,
+        counted: Counted::Matches,
     };
     let matches = [found("a", 1), found("b", 1), found("c", 2)];
     let cuts = at_every_request(async |requests, cut| {

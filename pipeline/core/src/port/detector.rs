@@ -60,6 +60,14 @@ pub trait Correlator: Send + Sync {
     /// is no such correlation (any more).
     fn reach(&self, key: &WindowKey, bucket: i64) -> Option<(Timestamp, Timestamp)>;
 
+    /// When the bucket is over, where the correlation asks for what more events may undo: it is
+    /// looked at only then. `None`: it fires at once, and more events take nothing back.
+    fn ends(&self, key: &WindowKey, bucket: i64) -> Option<Timestamp>;
+
+    /// How many correlations stand one upon the other below this one: those that others count
+    /// are evaluated before them. 0 where only rules do.
+    fn level(&self, key: &WindowKey) -> u32;
+
     /// Events at which the correlation fires because of what is in the bucket, in order of
     /// time. `entries` are those within [`Self::reach`], sorted.
     fn firings(&self, key: &WindowKey, bucket: i64, entries: &[Entry]) -> Vec<EventId>;

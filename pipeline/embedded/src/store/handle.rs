@@ -12,7 +12,7 @@ use rusqlite::{Connection, Transaction};
 
 /// Version of `schema.sql` and of what its columns may hold; a file of a later one is refused.
 /// 2: events of other sources than CloudTrail.
-const SCHEMA_VERSION: u32 = 3;
+const SCHEMA_VERSION: u32 = 4;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// One SQLite file that keeps events, incidents, questions and states; clones are the same store.

@@ -158,6 +158,7 @@ create table if not exists window_entry (
     value       text    not null,         -- what is counted; '' where events are
     bucket      integer not null,
     arrived     integer not null,
+    is_fired    integer not null,         -- 1: the correlation fired at it, and all that follows is kept
     primary key (correlation, grouping, time, event, part, value)
 ) strict, without rowid;
 create index if not exists window_entry_by_arrival on window_entry (arrived);
@@ -169,7 +170,6 @@ create table if not exists window_part (
     bucket      integer not null,
     part        integer not null,
     size        integer not null,
-    is_full     integer not null,         -- 1: it takes no more
     primary key (correlation, grouping, bucket, part)
 ) strict, without rowid;
 
@@ -180,7 +180,8 @@ create table if not exists window_bucket (
     size        integer not null,         -- entries in it
     version     integer not null,         -- entries that were ever added
     is_changed  integer not null,         -- 1: not evaluated since the last one was added
-    is_full     integer not null,         -- 1: entries were turned away
+    is_full     integer not null,         -- 1: entries were dropped that would have counted
+    added_at    integer not null,         -- when the last entry was added
     primary key (correlation, grouping, bucket)
 ) strict, without rowid;
 create index if not exists window_changed on window_bucket (correlation, grouping, bucket) where is_changed = 1;

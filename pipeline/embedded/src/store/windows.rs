@@ -1,8 +1,10 @@
 //! Port `Windows`.
 
+use std::collections::BTreeSet;
+
 use aisaws_core::id::{EventId, RuleId};
 use aisaws_core::port::{StoreError, Windows};
-use aisaws_core::window::{Changed, Entry, Match, PER_BUCKET, WindowKey, repeats};
+use aisaws_core::window::{Changed, Counted, Entry, Match, ROOM, WindowKey, excess};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction, params};
@@ -30,7 +32,7 @@ impl Windows for Store {
         };
         self.read("list changed windows", move |db| {
             db.prepare_cached(
-                "select correlation, grouping, bucket, version, is_full from window_bucket \
+                "select correlation, grouping, bucket, version, is_full, added_at from window_bucket \
                  where is_changed = 1 and (correlation, grouping, bucket) > (?1, ?2, ?3) \
                  order by correlation, grouping, bucket limit ?4",
             )?
@@ -43,6 +45,7 @@ impl Windows for Store {
                     bucket: row.get(2)?,
                     version: row.get::<_, i64>(3)?.cast_unsigned(),
                     is_full: row.get(4)?,
+                    added_at: time_of_nanos(row, 5)?,
                 })
             })?
             .collect()
@@ -75,6 +78,43 @@ impl Windows for Store {
                 },
             )?
             .collect()
+        })
+        .await
+    }
+
+    async fn fired(
+        &self,
+        key: &WindowKey,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<BTreeSet<EventId>, StoreError> {
+        let key = key.clone();
+        self.read("read what a window fired at", move |db| {
+            db.prepare_cached(
+                "select event from window_entry where correlation = ?1 and grouping = ?2 \
+                 and time >= ?3 and time <= ?4 and is_fired = 1",
+            )?
+            .query_map(
+                params![key.correlation.as_str(), key.group, nanos(since), nanos(until)],
+                |row| Ok(EventId::new(row.get::<_, String>(0)?)),
+            )?
+            .collect()
+        })
+        .await
+    }
+
+    async fn note_fired(&self, key: &WindowKey, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.write("note what a window fired at", move |tx| {
+            let mut note = tx.prepare_cached(
+                "update window_entry set is_fired = 1 where correlation = ?1 and grouping = ?2 \
+                 and time = ?3 and event = ?4 and part = ?5 and value = ?6",
+            )?;
+            for Entry { time, event, part, value } in &entries {
+                let (rule, group) = (key.correlation.as_str(), &key.group);
+                note.execute(params![rule, group, nanos(*time), event.as_str(), part, value])?;
+            }
+            Ok(())
         })
         .await
     }
@@ -112,25 +152,23 @@ fn add(tx: &Transaction<'_>, matches: &[Match], at: Timestamp) -> Result<(), rus
         "select size from window_part \
          where correlation = ?1 and grouping = ?2 and bucket = ?3 and part = ?4",
     )?;
-    let mut fill = tx.prepare_cached(
-        "update window_bucket set is_full = 1 where correlation = ?1 and grouping = ?2 and bucket = ?3",
-    )?;
     let mut grow = tx.prepare_cached(
-        "insert into window_bucket (correlation, grouping, bucket, size, version, is_changed, is_full) \
-         values (?1, ?2, ?3, 1, 1, 1, 0) on conflict do update \
-         set size = size + 1, version = version + 1, is_changed = 1",
+        "insert into window_bucket \
+         (correlation, grouping, bucket, size, version, is_changed, is_full, added_at) \
+         values (?1, ?2, ?3, 1, 1, 1, 0, ?4) on conflict do update \
+         set size = size + 1, version = version + 1, is_changed = 1, added_at = ?4",
     )?;
     let mut grow_part = tx.prepare_cached(
-        "insert into window_part (correlation, grouping, bucket, part, size, is_full) \
-         values (?1, ?2, ?3, ?4, 1, 0) on conflict do update set size = size + 1",
+        "insert into window_part (correlation, grouping, bucket, part, size) \
+         values (?1, ?2, ?3, ?4, 1) on conflict do update set size = size + 1",
     )?;
     let mut insert = tx.prepare_cached(
         "insert into window_entry \
-         (correlation, grouping, time, event, part, value, bucket, arrived) \
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+         (correlation, grouping, time, event, part, value, bucket, arrived, is_fired) \
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
     )?;
     for found in matches {
-        let Match { key, bucket, entry, is_distinct } = found;
+        let Match { key, bucket, entry, .. } = found;
         let (rule, group) = (key.correlation.as_str(), &key.group);
         let (time, event) = (nanos(entry.time), entry.event.as_str());
         if known.exists(params![rule, group, time, event, entry.part, entry.value])? {
@@ -139,11 +177,10 @@ fn add(tx: &Transaction<'_>, matches: &[Match], at: Timestamp) -> Result<(), rus
         let held: Option<u32> = size
             .query_row(params![rule, group, bucket, entry.part], |row| row.get(0))
             .optional()?;
-        if held.is_some_and(|held| held >= found.room()) && !(*is_distinct && thin(tx, found)?) {
-            fill.execute(params![rule, group, bucket])?;
-            continue;
+        if held.is_some_and(|held| held >= ROOM) {
+            thin(tx, found)?;
         }
-        grow.execute(params![rule, group, bucket])?;
+        grow.execute(params![rule, group, bucket, nanos(at)])?;
         grow_part.execute(params![rule, group, bucket, entry.part])?;
         insert.execute(params![
             rule,
@@ -159,19 +196,10 @@ fn add(tx: &Transaction<'_>, matches: &[Match], at: Timestamp) -> Result<(), rus
     Ok(())
 }
 
-/// Drops what repeats other matches of the part; says whether there is room now.
-fn thin(tx: &Transaction<'_>, found: &Match) -> Result<bool, rusqlite::Error> {
-    let Match { key, bucket, entry, .. } = found;
+/// Drops what the match's part has too many of.
+fn thin(tx: &Transaction<'_>, found: &Match) -> Result<(), rusqlite::Error> {
+    let Match { key, bucket, entry, counted } = found;
     let (rule, group) = (key.correlation.as_str(), &key.group);
-    let is_full: bool = tx.query_row(
-        "select is_full from window_part \
-         where correlation = ?1 and grouping = ?2 and bucket = ?3 and part = ?4",
-        params![rule, group, bucket, entry.part],
-        |row| row.get(0),
-    )?;
-    if is_full {
-        return Ok(false);
-    }
     let entries = tx
         .prepare_cached(
             "select time, event, value from window_entry \
@@ -186,16 +214,8 @@ fn thin(tx: &Transaction<'_>, found: &Match) -> Result<bool, rusqlite::Error> {
             })
         })?
         .collect::<Result<Vec<_>, _>>()?;
-    let gone = repeats(entries);
+    let gone = excess(&entries, *counted);
     let number = u32::try_from(gone.len()).unwrap_or(u32::MAX);
-    if number < PER_BUCKET {
-        tx.execute(
-            "update window_part set is_full = 1 \
-             where correlation = ?1 and grouping = ?2 and bucket = ?3 and part = ?4",
-            params![rule, group, bucket, entry.part],
-        )?;
-        return Ok(false);
-    }
     let mut delete = tx.prepare_cached(
         "delete from window_entry where correlation = ?1 and grouping = ?2 and time = ?3 \
          and event = ?4 and part = ?5 and value = ?6",
@@ -209,11 +229,11 @@ fn thin(tx: &Transaction<'_>, found: &Match) -> Result<bool, rusqlite::Error> {
         params![rule, group, bucket, entry.part, number],
     )?;
     tx.execute(
-        "update window_bucket set size = size - ?4 \
+        "update window_bucket set size = size - ?4, is_full = is_full or ?5 \
          where correlation = ?1 and grouping = ?2 and bucket = ?3",
-        params![rule, group, bucket, number],
+        params![rule, group, bucket, number, *counted == Counted::Matches],
     )?;
-    Ok(true)
+    Ok(())
 }
 
 fn forget(tx: &Transaction<'_>, before: Timestamp) -> Result<u64, rusqlite::Error> {
@@ -231,7 +251,7 @@ fn forget(tx: &Transaction<'_>, before: Timestamp) -> Result<u64, rusqlite::Erro
     )?;
     tx.execute(
         &format!(
-            "update window_part set size = size - gone.n, is_full = 0 from \
+            "update window_part set size = size - gone.n from \
              (select correlation as c, grouping as g, bucket as b, part as p, count(*) as n \
               from window_entry where arrived < ?1 and {settled} group by 1, 2, 3, 4) as gone \
              where correlation = gone.c and grouping = gone.g and bucket = gone.b and part = gone.p"

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod correlating;
+#[cfg(test)]
 mod durability;
 #[cfg(test)]
 mod opening;

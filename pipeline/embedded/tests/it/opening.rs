@@ -248,3 +248,48 @@ proptest! {
         prop_assert!(!acts, "a flood looks at no resource");
     }
 }
+
+/// More events than a page takes, and another rule behind them.
+#[test]
+fn what_opens_does_not_depend_on_where_a_page_ends() {
+    let many = |rules: &[u8], seconds: std::ops::Range<u32>| -> Vec<Happened> {
+        seconds.map(|second| (second, 0, 0, rules.iter().copied().collect())).collect()
+    };
+    let all = [many(&[0], 0..700), many(&[1], 700..701), many(&[0], 3_600..3_700)].concat();
+    let (records, _) = records(&all, &all);
+    let way = Way { piece: all.len(), opens_between: false, dies_at: 0 };
+    let came = run(come(&records, &Limits::default(), &way));
+    let mut found: Vec<(usize, usize)> =
+        came.values().map(|(detected, events)| (events.len(), detected.rules.len())).collect();
+    found.sort_unstable();
+    assert_eq!(found, [(100, 1), (701, 2)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// A rule that comes after its incident opened opens the next one. Which rules and events
+    /// stand for a resource in a window, over all its incidents, is the same.
+    #[test]
+    fn over_all_incidents_of_a_window_the_same_rules_stand_for_a_resource(
+        (all, shuffled) in happened(), piece in 1_usize..9, dies_at in 0_u32..4,
+    ) {
+        let (straight, shuffled) = records(&all, &shuffled);
+        let stands = |came: BTreeMap<IncidentId, Came>| {
+            let mut of_windows: BTreeMap<(String, i64), (BTreeSet<String>, BTreeSet<EventId>)> =
+                BTreeMap::new();
+            for (detected, events) in came.into_values() {
+                let window = detected.time.as_second().div_euclid(3_600);
+                let at = of_windows.entry((detected.resource.key(), window)).or_default();
+                at.0.extend(detected.rules.iter().map(ToString::to_string));
+                at.1.extend(events);
+            }
+            of_windows
+        };
+        let limits = Limits::default();
+        let way = Way { piece: straight.len(), opens_between: false, dies_at: 0 };
+        let expected = stands(run(come(&straight, &limits, &way)));
+        let way = Way { piece, opens_between: true, dies_at };
+        prop_assert_eq!(stands(run(come(&shuffled, &limits, &way))), expected);
+    }
+}

@@ -28,6 +28,10 @@ pub struct Resolved {
     /// Keys of the rules it is about, in their order.
     pub parts: Vec<String>,
     pub(super) test: Test,
+    /// How many correlations stand one upon the other below this one.
+    level: u32,
+    /// How long after a window's end those below may still fire inside it.
+    lag_seconds: i64,
 }
 
 /// That matches of one rule count for a correlation.
@@ -148,8 +152,11 @@ impl Correlations {
             parts: u32::try_from(parts.len()).unwrap_or(u32::MAX),
             span_seconds: correlation.timespan_seconds,
         };
+        let below = || parts.iter().filter_map(|key| self.get(key));
+        let level = below().map(|part| part.level.saturating_add(1)).max().unwrap_or(0);
+        let lag_seconds = below().map(Resolved::lateness).max().unwrap_or(0);
         self.by_key.insert(correlation.meta.key().to_owned(), to);
-        self.list.push(Resolved { correlation, parts, test });
+        self.list.push(Resolved { correlation, parts, test, level, lag_seconds });
     }
 
     /// A rule that is only there to be correlated does not hit for itself.
@@ -217,7 +224,7 @@ impl Correlations {
                 key: key.clone(),
                 bucket,
                 entry: entry(value),
-                is_distinct: resolved.test.is_of_distinct(),
+                counted: resolved.test.counted(),
             }));
         }
         Ok(matches)
@@ -228,6 +235,24 @@ impl Resolved {
     /// Times of the entries that decide about a bucket.
     pub fn reach(&self, bucket: i64) -> (jiff::Timestamp, jiff::Timestamp) {
         self.test.reach(bucket)
+    }
+
+    /// When a bucket is over; `None` where it need not be.
+    pub fn ends(&self, bucket: i64) -> Option<jiff::Timestamp> {
+        let lag = jiff::SignedDuration::from_secs(self.lag_seconds);
+        let end = self.test.ends(bucket)?;
+        Some(end.checked_add(lag).unwrap_or(jiff::Timestamp::MAX))
+    }
+
+    /// How many correlations stand one upon the other below this one; 0: only rules do.
+    pub fn level(&self) -> u32 {
+        self.level
+    }
+
+    /// How long after an event it may be told that this fires at it.
+    fn lateness(&self) -> i64 {
+        let own = if self.test.is_trailing() { 0 } else { self.test.span_seconds };
+        self.lag_seconds.saturating_add(i64::from(own))
     }
 
     /// Events at which it fires because of what is in the bucket; `entries` are sorted.

@@ -7,12 +7,13 @@
 //!   ends there, both ends included. A firing stays one whatever else arrives.
 //! - **Tumbling**: conditions that more events may break (`lt`, `lte`, `eq`, `neq`, and all
 //!   measures). Time is cut into buckets as long as the span; the correlation fires once a
-//!   bucket in which it holds, at its last event.
+//!   bucket in which it holds, at its last event. A bucket is looked at when it is over.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use aisaws_core::id::EventId;
-use aisaws_core::window::Entry;
+use aisaws_core::window::{Counted, Entry, PER_BUCKET, excess};
 use jiff::{SignedDuration, Timestamp};
 
 use super::correlation::{Bound, CorrelationKind, Operator};
@@ -50,15 +51,44 @@ impl Test {
     }
 
     /// Whether more events can only fulfil it.
-    fn is_trailing(&self) -> bool {
+    pub(super) fn is_trailing(&self) -> bool {
         let only_grows = |b: &Bound| matches!(b.operator, Operator::Gt | Operator::Gte);
         self.kind == CorrelationKind::TemporalOrdered
             || (!self.kind.measures() && self.bounds.iter().all(only_grows))
     }
 
-    /// Whether it only asks which parts or values there are, however often.
-    pub(super) fn is_of_distinct(&self) -> bool {
-        matches!(self.kind, CorrelationKind::ValueCount | CorrelationKind::Temporal)
+    /// What it counts.
+    pub(super) fn counted(&self) -> Counted {
+        match self.kind {
+            CorrelationKind::EventCount => Counted::Calls,
+            CorrelationKind::ValueCount | CorrelationKind::Temporal => Counted::Values,
+            CorrelationKind::TemporalOrdered
+            | CorrelationKind::ValueSum
+            | CorrelationKind::ValueAvg
+            | CorrelationKind::ValuePercentile
+            | CorrelationKind::ValueMedian => Counted::Matches,
+        }
+    }
+
+    /// The last moment of a bucket, where it is looked at only when it is over.
+    pub(super) fn ends(&self, bucket: i64) -> Option<Timestamp> {
+        (!self.is_trailing()).then(|| self.times(bucket, 1).1)
+    }
+
+    /// The entries without those that a store may hold or not, by when it last made place.
+    fn lasting<'e>(&self, entries: &'e [Entry]) -> Cow<'e, [Entry]> {
+        let settled = usize::try_from(PER_BUCKET.saturating_mul(2)).unwrap_or(usize::MAX);
+        if entries.len() <= settled || self.counted() == Counted::Values {
+            return Cow::Borrowed(entries);
+        }
+        let mut parts: BTreeMap<(i64, u32), Vec<&Entry>> = BTreeMap::new();
+        for entry in entries {
+            parts.entry((self.bucket(entry.time), entry.part)).or_default().push(entry);
+        }
+        parts.retain(|_, part| part.len() > settled);
+        let gone: BTreeSet<Entry> =
+            parts.into_values().flat_map(|part| excess(part, self.counted())).collect();
+        Cow::Owned(entries.iter().filter(|entry| !gone.contains(entry)).cloned().collect())
     }
 
     /// Times of the entries that decide about firings because of a bucket: a trailing span
@@ -73,6 +103,7 @@ impl Test {
 
     /// Events at which it fires because of what is in the bucket, over sorted entries.
     pub(super) fn firings(&self, bucket: i64, entries: &[Entry]) -> Vec<EventId> {
+        let entries = &*self.lasting(entries);
         let (start, mut end) = self.times(bucket, 1);
         if !self.is_trailing() {
             let inside = entries.iter().filter(|e| e.time >= start && e.time <= end);
@@ -106,9 +137,7 @@ impl Test {
     /// The count or measure over entries; `None` where there is nothing to measure.
     fn measure(&self, entries: &[&Entry]) -> Option<f64> {
         let count = |number: usize| u32::try_from(number).map_or(f64::INFINITY, f64::from);
-        let distinct = |names: Vec<String>| {
-            count(names.into_iter().collect::<std::collections::BTreeSet<_>>().len())
-        };
+        let distinct = |names: Vec<String>| count(names.into_iter().collect::<BTreeSet<_>>().len());
         let mut numbers: Vec<f64> = entries
             .iter()
             .filter_map(|e| e.value.parse().ok())

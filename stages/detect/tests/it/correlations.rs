@@ -61,25 +61,27 @@ fn event(id: usize, second: i64, kind: &str, user: &str, value: &str) -> Event {
     .unwrap()
 }
 
-/// Takes the events in as many runs as there are chunks, evaluating after each; gives the
-/// correlations and events that fired.
+/// Takes the events in as many runs as there are chunks, evaluating after each what cannot be
+/// undone, and after the last one everything; gives the correlations and events that fired.
 fn run(detect: &Detect, chunks: &[Vec<Event>]) -> BTreeSet<(String, String)> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let windows = MemoryWindows::default();
     let mut fired = BTreeSet::new();
     let mut stored: BTreeMap<String, Event> = BTreeMap::new();
-    for chunk in chunks {
+    for (number, chunk) in chunks.iter().enumerate() {
         for event in chunk {
             stored.insert(event.id.as_str().to_owned(), event.clone());
             let found = detect.find(event).unwrap();
             runtime.block_on(windows.add(found.matches, Timestamp::UNIX_EPOCH)).unwrap();
         }
-        loop {
-            let changed = runtime.block_on(windows.changed(None, 7)).unwrap();
-            if changed.is_empty() {
-                break;
-            }
-            for changed in changed {
+        let is_last = number + 1 == chunks.len();
+        let levels = 0..=2;
+        for level in levels {
+            let changed = runtime.block_on(windows.changed(None, u32::MAX)).unwrap();
+            for changed in changed.iter().filter(|c| detect.level(&c.key) == level) {
+                if !is_last && detect.ends(&changed.key, changed.bucket).is_some() {
+                    continue;
+                }
                 let (since, until) = detect.reach(&changed.key, changed.bucket).unwrap();
                 let entries =
                     runtime.block_on(windows.entries(&changed.key, since, until)).unwrap();
@@ -92,9 +94,12 @@ fn run(detect: &Detect, chunks: &[Vec<Event>]) -> BTreeSet<(String, String)> {
                         fired.insert((hit.rule.to_string(), id.as_str().to_owned()));
                     }
                 }
-                runtime.block_on(windows.settle(&changed)).unwrap();
+                runtime.block_on(windows.settle(changed)).unwrap();
             }
         }
+        let left = runtime.block_on(windows.changed(None, u32::MAX)).unwrap();
+        let waits = |c: &aisaws_core::window::Changed| detect.ends(&c.key, c.bucket).is_some();
+        assert!(left.iter().all(waits) && (left.is_empty() || !is_last));
     }
     fired
 }
@@ -234,6 +239,22 @@ fn a_flood_of_one_rule_hides_no_other() {
     assert_eq!(fired_at(section, &events), ["10001"]);
 }
 
+/// The decisive event arrives when there is no room any more, and is the earliest of its part.
+#[test]
+fn of_a_flood_the_earliest_counts_whenever_it_comes() {
+    let section = "  type: temporal_ordered\n  rules: [failed, login]\n  timespan: 1d";
+    let detect = load(&correlation("c", section)).unwrap();
+    let flood =
+        (0..30_010).map(|id| event(id, 100 + i64::try_from(id % 50).unwrap(), "fail", "ann", ""));
+    let mut events: Vec<Event> = flood.collect();
+    events.push(event(40_001, 60, "login", "ann", ""));
+    events.push(event(40_000, 10, "fail", "ann", ""));
+    let fired = BTreeSet::from([("c".to_owned(), "40001".to_owned())]);
+    assert_eq!(run(&detect, std::slice::from_ref(&events)), fired);
+    events.reverse();
+    assert_eq!(run(&detect, &[events]), fired);
+}
+
 #[test]
 fn what_more_events_may_break_is_told_a_bucket_at_a_time() {
     // The events' first second begins a bucket of ten.
@@ -371,26 +392,63 @@ fn a_rule_is_heard_where_it_is_to_be_generated_or_points_somewhere_itself() {
 
 const KINDS: [&str; 3] = ["fail", "login", "get"];
 
-fn every_monotone_kind() -> Detect {
+/// Every type and operator, and correlations of correlations.
+fn every_kind() -> Detect {
+    let section = |kind: &str, span: &str, condition: &str| {
+        format!(
+            "  type: {kind}\n  rules: [read]\n  group-by: [user]\n  timespan: {span}\n  \
+             condition: {{ {condition} }}\n  generate: false"
+        )
+    };
+    let rows = [
+        ("few", "event_count", "10s", "lt: 3"),
+        ("up-to", "event_count", "13s", "lte: 2"),
+        ("just", "event_count", "11s", "eq: 2"),
+        ("not-just", "value_count", "9s", "field: value, neq: 2"),
+        ("between", "event_count", "12s", "gt: 1, lt: 4"),
+        ("sum", "value_sum", "10s", "field: value, gte: 5"),
+        ("mean", "value_avg", "10s", "field: value, lt: 1.5"),
+        ("middle", "value_median", "14s", "field: value, eq: 2"),
+        ("most", "value_percentile", "8s", "field: value, percentile: 75, gt: 2"),
+    ];
+    let rows: String = rows
+        .map(|(id, kind, span, condition)| correlation(id, &section(kind, span, condition)))
+        .concat();
     load(
-        &(correlation(
-            "many",
-            "  type: event_count\n  rules: [failed]\n  group-by: [user]\n  timespan: 10s\n  \
-             condition: { gte: 3 }\n  generate: false",
-        ) + &correlation(
-            "values",
-            "  type: value_count\n  rules: [read, failed]\n  group-by: [user]\n  timespan: 15s\n  \
-             condition: { field: value, gte: 3 }",
-        ) + &correlation(
-            "both",
-            "  type: temporal\n  rules: [read, login]\n  group-by: [user]\n  timespan: 7s",
-        ) + &correlation(
-            "order",
-            "  type: temporal_ordered\n  rules: [failed, read, login]\n  group-by: [user]\n  timespan: 20s",
-        ) + &correlation(
-            "chain",
-            "  type: temporal_ordered\n  rules: [many, login]\n  group-by: [user]\n  timespan: 30s",
-        )),
+        &(rows
+            + &correlation(
+                "many",
+                "  type: event_count\n  rules: [failed]\n  group-by: [user]\n  timespan: 10s\n  \
+                 condition: { gte: 3 }\n  generate: false",
+            )
+            + &correlation(
+                "values",
+                "  type: value_count\n  rules: [read, failed]\n  group-by: [user]\n  timespan: 15s\n  \
+                 condition: { field: value, gte: 3 }",
+            )
+            + &correlation(
+                "both",
+                "  type: temporal\n  rules: [read, login]\n  group-by: [user]\n  timespan: 7s",
+            )
+            + &correlation(
+                "order",
+                "  type: temporal_ordered\n  rules: [failed, read, login]\n  group-by: [user]\n  timespan: 20s",
+            )
+            + &correlation(
+                "chain",
+                "  type: temporal_ordered\n  rules: [many, login]\n  group-by: [user]\n  timespan: 30s",
+            )
+            // What fires late feeds what fires at once, and what fires later still.
+            + &correlation(
+                "after-few",
+                "  type: temporal\n  rules: [few, login]\n  group-by: [user]\n  timespan: 20s\n  \
+                 generate: false",
+            )
+            + &correlation(
+                "few-of-few",
+                "  type: event_count\n  rules: [few]\n  group-by: [user]\n  timespan: 40s\n  \
+                 condition: { lte: 2 }\n  generate: false",
+            )),
     )
     .unwrap()
 }
@@ -398,14 +456,14 @@ fn every_monotone_kind() -> Detect {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// Shuffled, repeated, and split over runs that each evaluate what is there.
+    /// Shuffled, repeated, and split over runs that each evaluate what cannot be undone.
     #[test]
     fn the_order_of_arrival_never_matters(
         stream in prop::collection::vec((0_i64..90, 0_usize..3, 0_usize..2, 0_usize..4), 1..60),
         order in prop::collection::vec(any::<prop::sample::Index>(), 0..120),
         cuts in prop::collection::vec(1_usize..12, 0..12),
     ) {
-        let detect = every_monotone_kind();
+        let detect = every_kind();
         let events: Vec<Event> = stream
             .iter()
             .enumerate()

@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::id::EventId;
 use crate::port::{StoreError, Windows};
-use crate::window::{Changed, Entry, Match, PER_BUCKET, WindowKey, repeats};
+use crate::window::{Changed, Counted, Entry, Match, ROOM, WindowKey, excess};
 
 #[derive(Debug, Default)]
 struct Bucket {
@@ -17,6 +18,7 @@ struct Bucket {
     version: u64,
     is_changed: bool,
     is_full: bool,
+    added_at: Timestamp,
 }
 
 impl Bucket {
@@ -33,6 +35,7 @@ impl Bucket {
 struct Held {
     buckets: BTreeMap<(WindowKey, i64), Bucket>,
     arrived: BTreeMap<(WindowKey, i64, Entry), Timestamp>,
+    fired: BTreeSet<(WindowKey, Entry)>,
 }
 
 /// Windows that are gone with the process.
@@ -51,25 +54,22 @@ impl Windows for MemoryWindows {
     async fn add(&self, matches: Vec<Match>, at: Timestamp) -> Result<(), StoreError> {
         self.with(|held| {
             for found in matches {
-                let room = usize::try_from(found.room()).unwrap_or(usize::MAX);
-                let Match { key, bucket: number, entry, is_distinct } = found;
+                let room = usize::try_from(ROOM).unwrap_or(usize::MAX);
+                let Match { key, bucket: number, entry, counted } = found;
                 let bucket = held.buckets.entry((key.clone(), number)).or_default();
                 if bucket.entries.contains(&entry) {
                     continue;
                 }
                 if bucket.sizes.get(&entry.part).is_some_and(|size| *size >= room) {
-                    let part = bucket.entries.iter().filter(|e| e.part == entry.part).cloned();
-                    let gone = if is_distinct { repeats(part) } else { Vec::new() };
-                    let few = usize::try_from(PER_BUCKET).unwrap_or(usize::MAX);
-                    if gone.len() < few {
-                        bucket.is_full = true;
-                        continue;
-                    }
-                    for entry in gone {
+                    let part = bucket.entries.iter().filter(|e| e.part == entry.part);
+                    bucket.is_full |= counted == Counted::Matches;
+                    for entry in excess(part, counted) {
                         bucket.remove(&entry);
+                        held.fired.remove(&(key.clone(), entry.clone()));
                         held.arrived.remove(&(key.clone(), number, entry));
                     }
                 }
+                bucket.added_at = at;
                 *bucket.sizes.entry(entry.part).or_default() += 1;
                 bucket.version += 1;
                 bucket.is_changed = true;
@@ -95,6 +95,7 @@ impl Windows for MemoryWindows {
                     bucket: *number,
                     version: bucket.version,
                     is_full: bucket.is_full,
+                    added_at: bucket.added_at,
                 })
                 .collect()
         }))
@@ -114,6 +115,31 @@ impl Windows for MemoryWindows {
         Ok(found.into_iter().collect())
     }
 
+    async fn fired(
+        &self,
+        key: &WindowKey,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<BTreeSet<EventId>, StoreError> {
+        let is_asked = |(of, entry): &&(WindowKey, Entry)| {
+            of == key && entry.time >= since && entry.time <= until
+        };
+        Ok(self.with(|held| {
+            held.fired.iter().filter(is_asked).map(|(_, entry)| entry.event.clone()).collect()
+        }))
+    }
+
+    async fn note_fired(&self, key: &WindowKey, entries: Vec<Entry>) -> Result<(), StoreError> {
+        self.with(|held| {
+            let Held { buckets, fired, .. } = held;
+            let of_key = || buckets.iter().filter(|((of, _), _)| of == key);
+            let is_held = |entry: &Entry| of_key().any(|(_, b)| b.entries.contains(entry));
+            let noted = entries.into_iter().filter(is_held);
+            fired.extend(noted.map(|entry| (key.clone(), entry)));
+        });
+        Ok(())
+    }
+
     async fn settle(&self, bucket: &Changed) -> Result<bool, StoreError> {
         Ok(self.with(|held| {
             let at = (bucket.key.clone(), bucket.bucket);
@@ -129,7 +155,7 @@ impl Windows for MemoryWindows {
 
     async fn forget(&self, arrived_before: Timestamp) -> Result<u64, StoreError> {
         Ok(self.with(|held| {
-            let Held { buckets, arrived } = held;
+            let Held { buckets, arrived, fired } = held;
             let mut count = 0;
             arrived.retain(|(key, number, entry), at| {
                 let Some(bucket) = buckets.get_mut(&(key.clone(), *number)) else { return false };
@@ -137,6 +163,7 @@ impl Windows for MemoryWindows {
                     return true;
                 }
                 bucket.remove(entry);
+                fired.remove(&(key.clone(), entry.clone()));
                 count += 1;
                 false
             });

@@ -10,7 +10,7 @@ use super::claim::{Outcome, Report, equal, holds, note_all};
 use super::scene::{HOSTILE, Scene};
 use super::together::together;
 use crate::port::Windows;
-use crate::window::{Changed, Entry, Match, PER_BUCKET, WindowKey};
+use crate::window::{Changed, Counted, Entry, Match, PER_BUCKET, ROOM, WindowKey};
 
 /// Every claim; `one` and `other` are handles on the same store.
 pub async fn run_all(one: &dyn Windows, other: &dyn Windows) -> Report {
@@ -24,9 +24,11 @@ pub async fn run_all(one: &dyn Windows, other: &dyn Windows) -> Report {
         a_changed_bucket_stays_so_until_it_is_settled(one, other);
         what_comes_meanwhile_is_not_settled(one, other);
         changed_buckets_come_in_pages(one);
-        a_full_bucket_takes_no_more_and_says_so(one);
+        of_a_flood_the_ends_stay_and_it_is_said(one);
         a_flood_of_one_part_leaves_room_to_the_others(one);
         repeats_of_a_value_leave_room_to_others(one);
+        what_fired_is_noted_while_it_is_held(one, other);
+        a_bucket_tells_when_something_came_last(one, other);
         concurrent_additions_are_all_kept(one, other);
         only_what_arrived_early_and_is_settled_is_forgotten(one);
     }
@@ -42,7 +44,7 @@ fn entry(scene: &Scene, id: &str, second: i64, part: u32) -> Entry {
 }
 
 fn in_bucket(key: &WindowKey, bucket: i64, entry: Entry) -> Match {
-    Match { key: key.clone(), bucket, entry, is_distinct: false }
+    Match { key: key.clone(), bucket, entry, counted: Counted::Matches }
 }
 
 async fn changed_of(
@@ -188,19 +190,61 @@ pub async fn changed_buckets_come_in_pages(windows: &dyn Windows) -> Outcome {
     equal("buckets", &found, &expected)
 }
 
-/// What is held stays; the flag tells that there was more.
-pub async fn a_full_bucket_takes_no_more_and_says_so(windows: &dyn Windows) -> Outcome {
+/// Those between the ends go, whichever came first; the flag tells that there was more.
+pub async fn of_a_flood_the_ends_stay_and_it_is_said(windows: &dyn Windows) -> Outcome {
     let scene = Scene::new("windows/full");
     let key = key(&scene, "g");
-    let many =
-        |n: u32| in_bucket(&key, 0, Entry { value: n.to_string(), ..entry(&scene, "e", 1, 0) });
-    windows.add((0..PER_BUCKET).map(many).collect(), scene.at(9)).await?;
+    let many = |n: u32| in_bucket(&key, 0, entry(&scene, "e", i64::from(n), 0));
+    // From the middle to the ends.
+    let middle = (PER_BUCKET..ROOM - PER_BUCKET).map(many);
+    let ends = (0..PER_BUCKET).chain(ROOM - PER_BUCKET..ROOM).map(many);
+    windows.add(middle.chain(ends).collect(), scene.at(9)).await?;
     let flags = |seen: Vec<Changed>| seen.iter().map(|c| c.is_full).collect::<Vec<_>>();
     equal("full at the brim", &flags(changed_of(windows, &key).await?), &vec![false])?;
-    windows.add(vec![many(PER_BUCKET)], scene.at(9)).await?;
+    windows.add(vec![many(ROOM)], scene.at(9)).await?;
     equal("full", &flags(changed_of(windows, &key).await?), &vec![true])?;
-    let held = windows.entries(&key, scene.at(0), scene.at(9)).await?.len();
-    equal("held", &u32::try_from(held).unwrap_or(u32::MAX), &PER_BUCKET)
+    let until = scene.at(i64::from(ROOM));
+    let held = windows.entries(&key, scene.at(0), until).await?;
+    let numbers = (0..PER_BUCKET).chain(ROOM - PER_BUCKET..=ROOM);
+    equal("held", &held, &numbers.map(|n| many(n).entry).collect())
+}
+
+/// Until it is dropped; what is not there is not noted.
+pub async fn what_fired_is_noted_while_it_is_held(
+    one: &dyn Windows,
+    other: &dyn Windows,
+) -> Outcome {
+    let scene = Scene::new("windows/fired");
+    let (key, elsewhere) = (key(&scene, "g"), key(&scene, "h"));
+    let [first, second, absent] = [1, 2, 3].map(|n| entry(&scene, &n.to_string(), n, 0));
+    for key in [&key, &elsewhere] {
+        let matches = [&first, &second].map(|e| in_bucket(key, 0, e.clone()));
+        one.add(matches.to_vec(), scene.at(9)).await?;
+    }
+    one.note_fired(&key, vec![second.clone(), absent]).await?;
+    one.note_fired(&key, vec![second.clone()]).await?;
+    let fired = other.fired(&key, scene.at(0), scene.at(9)).await?;
+    equal("fired", &fired, &[second.event.clone()].into())?;
+    equal("earlier", &other.fired(&key, scene.at(0), scene.at(1)).await?.len(), &0)?;
+    equal("elsewhere", &one.fired(&elsewhere, scene.at(0), scene.at(9)).await?.len(), &0)?;
+    let again = in_bucket(&key, 0, second);
+    one.add(vec![again], scene.at(9)).await?;
+    equal("again", &one.fired(&key, scene.at(0), scene.at(9)).await?, &fired)
+}
+
+/// By our clock; a repetition is nothing that came.
+pub async fn a_bucket_tells_when_something_came_last(
+    one: &dyn Windows,
+    other: &dyn Windows,
+) -> Outcome {
+    let scene = Scene::new("windows/added");
+    let key = key(&scene, "g");
+    let [first, second] = [1, 2].map(|n| in_bucket(&key, 0, entry(&scene, "e", n, 0)));
+    one.add(vec![first.clone()], scene.at(20)).await?;
+    other.add(vec![second], scene.at(30)).await?;
+    one.add(vec![first], scene.at(40)).await?;
+    let added: Vec<_> = changed_of(one, &key).await?.iter().map(|c| c.added_at).collect();
+    equal("added", &added, &vec![scene.at(30)])
 }
 
 /// Ten thousand failures, and the success that counts.
@@ -221,13 +265,12 @@ pub async fn repeats_of_a_value_leave_room_to_others(windows: &dyn Windows) -> O
     let scene = Scene::new("windows/repeats");
     let key = key(&scene, "g");
     let of = |second: i64, id: &str, value: &str| Match {
-        is_distinct: true,
+        counted: Counted::Values,
         ..in_bucket(&key, 0, Entry { value: value.to_owned(), ..entry(&scene, id, second, 0) })
     };
     let (first, last) = (of(1, "first", "same"), of(3, "last", "same"));
     let other = of(4, "other", "other");
-    let room = first.room();
-    let flood = (2..room).map(|n| of(2, &n.to_string(), "same"));
+    let flood = (2..ROOM).map(|n| of(2, &n.to_string(), "same"));
     let all = flood.chain([last.clone(), first.clone()]).collect();
     windows.add(all, scene.at(9)).await?;
     windows.add(vec![other.clone()], scene.at(9)).await?;
