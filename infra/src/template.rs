@@ -10,6 +10,9 @@ use crate::policies::{self, AccountRole};
 /// The part that people write: parameters, conditions, outputs, and the resources but for functions.
 const BASE: &str = include_str!("../base.yaml");
 
+/// Names of the resources that stay when the stack goes.
+pub const KEPT: &[&str] = &["Key", "Table", "Bucket"];
+
 /// Why the template could not be made; never in a tested build.
 #[derive(Debug, thiserror::Error)]
 #[error("the template could not be written")]
@@ -305,4 +308,27 @@ fn event_rule(number: usize, rule: &EventRule, target: &Value) -> Value {
             "Targets": [target],
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_is_what_the_template_says() {
+        // A resource's name is indented by two, what is said of it by four.
+        let mut kept = Vec::new();
+        let mut resource = "";
+        for line in BASE.lines() {
+            if let Some(name) = line.strip_prefix("  ").and_then(|line| line.strip_suffix(':')) {
+                resource = name;
+            }
+            if line == "    DeletionPolicy: RetainExceptOnCreate" {
+                kept.push(resource);
+            }
+        }
+        assert_eq!(kept, KEPT);
+        assert_eq!(BASE.matches("DeletionPolicy:").count(), KEPT.len());
+        assert_eq!(BASE.matches("UpdateReplacePolicy: Retain\n").count(), KEPT.len());
+    }
 }

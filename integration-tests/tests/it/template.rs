@@ -1,6 +1,6 @@
 //! The committed templates are those that the program writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::program::{aisaws, run, text};
 
@@ -26,8 +26,7 @@ fn the_committed_templates_are_current() {
 fn cfn_lint_has_no_remark_on_any_template() {
     let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra");
     let templates = ["template.yaml", "member.yaml", "forward.yaml"].map(|file| infra.join(file));
-    let output =
-        aisaws_emulators::cfn_lint(&templates.each_ref().map(|path| path.as_path())).unwrap();
+    let output = aisaws_emulators::cfn_lint(&templates.each_ref().map(PathBuf::as_path)).unwrap();
     let said =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{said:?}");

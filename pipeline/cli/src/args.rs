@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use crate::commands::deploy::args::{Deploy, Destroy, Package};
 use crate::commands::{Reconcile, Worker};
 
 /// Self-healing security for AWS accounts: detect, score, decide, repair, verify, alert.
@@ -130,6 +131,12 @@ pub(crate) enum Command {
         after_help = "Events for us are those that our EventBridge rules let through. Repetitions in log files are normal, and so are late files: what is newer than --settle and not here counts as on its way.\n\nExit codes: 0 nothing is missing, or all of it was fed; 1 something is, or a file could not be read; 2 bad usage; 3 could not run."
     )]
     Reconcile(Reconcile),
+    /// Put the system up on AWS, or change it: shows what would change, and asks
+    Deploy(Deploy),
+    /// Take the system on AWS down; what was recorded stays unless --delete-data is given
+    Destroy(Destroy),
+    /// Build and package the programs that are deployed
+    Package(Package),
     /// What is set up around the product on AWS
     #[command(subcommand)]
     Infra(Infra),

@@ -110,5 +110,9 @@ mod tests {
             let error = commands::run(Cli::parse_from(words)).await.unwrap_err();
             assert!(is_usage(&error) && chain(&error).contains("--features aws"), "{command}");
         }
+        for command in ["deploy", "destroy", "package"] {
+            let error = commands::run(Cli::parse_from(["aisaws", command])).await.unwrap_err();
+            assert!(is_usage(&error) && chain(&error).contains("--features aws"), "{command}");
+        }
     }
 }

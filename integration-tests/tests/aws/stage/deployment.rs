@@ -244,8 +244,13 @@ async fn config(endpoint: &str) -> SdkConfig {
         .await
 }
 
+/// An account with policies and signatures that count.
+pub(crate) fn started() -> Result<Emulator, EmulatorError> {
+    ministack_with(&[("AUTH", "true")])
+}
+
 /// The emulator, or `None` where it cannot be installed.
-fn emulator(started: Result<Emulator, EmulatorError>) -> Option<Emulator> {
+pub(crate) fn emulator(started: Result<Emulator, EmulatorError>) -> Option<Emulator> {
     match started {
         Ok(emulator) => Some(emulator),
         Err(e @ (EmulatorError::Missing { .. } | EmulatorError::Install { .. })) => {
@@ -257,8 +262,7 @@ fn emulator(started: Result<Emulator, EmulatorError>) -> Option<Emulator> {
 }
 
 async fn site(options: Options) -> Option<Arc<Site>> {
-    // Policies and signatures count in the responder's account.
-    let responder = emulator(ministack_with(&[("AUTH", "true")]))?;
+    let responder = emulator(started())?;
     let target = if options.protects_itself { None } else { Some(emulator(ministack())?) };
     let endpoint = responder.endpoint();
     let protected = target.as_ref().map_or(endpoint.clone(), Emulator::endpoint);

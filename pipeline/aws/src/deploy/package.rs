@@ -1,10 +1,10 @@
 //! A program as Lambda takes it: a zip file with the program as `bootstrap`.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-provided.html>
 
-use std::io::{Cursor, Write as _};
+use std::io::{Cursor, Read as _, Write as _};
 
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 /// What the runtime starts.
 const BOOTSTRAP: &str = "bootstrap";
@@ -13,6 +13,10 @@ const MODE: u32 = 0o755;
 /// glibc of Amazon Linux 2023, on which `provided.al2023` runs.
 /// <https://docs.aws.amazon.com/linux/al2023/ug/glibc-gcc-and-binutils.html>
 const NEWEST_GLIBC: (u32, u32) = (2, 34);
+
+/// What a function may unpack to.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const LARGEST_BYTES: u64 = 250 * 1024 * 1024;
 
 /// Why a program cannot be packaged.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +38,12 @@ pub enum PackageError {
     /// The zip file could not be written.
     #[error("the zip file could not be written")]
     Write(#[from] std::io::Error),
+    /// It is no zip file with a `bootstrap`.
+    #[error("this is no package of a program; make one with `aisaws package`")]
+    NoPackage(#[source] zip::result::ZipError),
+    /// It unpacks to more than a function may have.
+    #[error("the program is larger than the 250 MB that a function may have")]
+    TooLarge,
 }
 
 /// For which processor a program is.
@@ -136,10 +146,20 @@ pub fn package(program: &Program<'_>) -> Result<Vec<u8>, PackageError> {
     Ok(zip.finish()?.into_inner())
 }
 
+/// The program in a zip file.
+///
+/// # Errors
+/// [`PackageError::NoPackage`], [`PackageError::TooLarge`].
+pub fn program_of(zip: &[u8]) -> Result<Vec<u8>, PackageError> {
+    let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(PackageError::NoPackage)?;
+    let file = archive.by_name(BOOTSTRAP).map_err(PackageError::NoPackage)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_BYTES { Err(PackageError::TooLarge) } else { Ok(bytes) }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
 
     fn program(machine: u8, rest: &[u8]) -> Vec<u8> {
@@ -161,6 +181,16 @@ mod tests {
         let mut content = Vec::new();
         file.read_to_end(&mut content).unwrap();
         assert_eq!(content, bytes);
+    }
+
+    #[test]
+    fn a_program_comes_out_of_its_package_and_out_of_nothing_else() {
+        let bytes = program(62, b"text");
+        let zip = package(&Program::read(&bytes).unwrap()).unwrap();
+        assert_eq!(program_of(&zip).unwrap(), bytes);
+        for none in [&b""[..], b"PK", &zip[..zip.len() / 2]] {
+            assert!(matches!(program_of(none), Err(PackageError::NoPackage(_))));
+        }
     }
 
     #[test]

@@ -50,6 +50,12 @@ pub(crate) fn run(context: &Context, command: Infra) -> anyhow::Result<Ended> {
     Ok(Ended::Done)
 }
 
+/// The template that is deployed, with the rules in force.
+#[cfg(feature = "aws")]
+pub(super) fn template_text(context: &Context) -> anyhow::Result<String> {
+    Ok(template(&event_rules(context)?)?)
+}
+
 /// What lets in the events that the rules in force may match.
 fn event_rules(context: &Context) -> anyhow::Result<Vec<EventRule>> {
     let (lines, _) = load(context, &[])?;

@@ -3,6 +3,7 @@
 mod approval;
 mod config;
 mod demo;
+pub(crate) mod deploy;
 mod detect;
 mod explain;
 mod incident;
@@ -40,6 +41,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Machine(command) => machine::run(&context, command).await,
         Command::Reconcile(args) => reconcile::run(&context, args).await,
         Command::Worker(args) => worker::run(&context, args).await,
+        Command::Deploy(args) => deploy::deploy(&context, args).await,
+        Command::Destroy(args) => deploy::destroy(&context, args).await,
+        Command::Package(args) => deploy::package(&context, &args),
         Command::Infra(command) => infra::run(&context, command),
         Command::Config(command) => config::run(&context, command),
     }

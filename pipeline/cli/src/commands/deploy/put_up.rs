@@ -1,0 +1,169 @@
+//! `aisaws deploy`: shows what would change, asks, changes it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use aisaws_aws::deploy::{
+    Architecture, Artifacts, Change, Deployment, Pace, Program, Stack, Step, package, program_of,
+    stack,
+};
+use aisaws_aws::{Aws, identity};
+use anyhow::Context as _;
+use serde_json::json;
+
+use super::args::{Deploy, Mode};
+use super::confirm::confirmed;
+use crate::args::Format;
+use crate::commands::infra::template_text;
+use crate::context::Context;
+use crate::output::{self, data};
+use crate::render::table::table;
+use crate::{Ended, Usage};
+
+/// The zip files, and for which processor they are.
+struct Zips {
+    read: Vec<u8>,
+    write: Vec<u8>,
+    architecture: Architecture,
+}
+
+pub(crate) async fn run(context: &Context, args: Deploy) -> anyhow::Result<Ended> {
+    let template = match &args.template {
+        None => template_text(context)?,
+        Some(path) => String::from_utf8(read(path)?)
+            .map_err(|_| Usage(format!("`{}` is not UTF-8", path.display())))?,
+    };
+    let zips = zips(&args)?;
+    let aws = Aws::from_environment().await;
+    let account = identity(&aws).await?.account;
+    let region = aws.region().unwrap_or_default().to_owned();
+    output::note(&format!("stack `{}` in account {account}, region {region}", data(&args.stack)));
+    if zips.is_none() && stack(&aws, &args.stack).await?.is_none() {
+        let message = format!(
+            "stack `{}` is new and needs programs; make them with `aisaws package --out dist`, then give --artifacts dist",
+            args.stack
+        );
+        return Err(Usage(message).into());
+    }
+    let artifacts = Artifacts::ensure(&aws, args.artifact_bucket.as_deref()).await?;
+    let deployment = Deployment {
+        stack: args.stack.clone(),
+        template_url: artifacts.url(&artifacts.put("template", "yaml", template.as_bytes()).await?),
+        parameters: parameters(&args, &artifacts, zips.as_ref()).await?,
+        pace: Pace::default(),
+    };
+    let Some(proposal) = deployment.propose(&aws).await? else {
+        output::note("nothing changes");
+        return told(context, stack(&aws, &args.stack).await?.as_ref());
+    };
+    show(&proposal.changes);
+    let question = if proposal.creates { "create this stack?" } else { "make these changes?" };
+    match confirmed(question, args.yes) {
+        Ok(true) => {}
+        other => {
+            deployment.discard(&aws, &proposal).await?;
+            other?;
+            output::note("nothing was changed");
+            return Ok(Ended::Attention);
+        }
+    }
+    let made = deployment.execute(&aws, &proposal, &mut step).await?;
+    told(context, Some(&made))
+}
+
+async fn parameters(
+    args: &Deploy,
+    artifacts: &Artifacts,
+    zips: Option<&Zips>,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut parameters = BTreeMap::new();
+    let mut set = |name: &str, value: &str| {
+        parameters.insert(name.to_owned(), value.to_owned());
+    };
+    let definition = aisaws_statemachines::RESPOND.as_bytes();
+    set("ArtifactBucket", artifacts.bucket());
+    set("DefinitionKey", &artifacts.put("respond", "asl.json", definition).await?);
+    if let Some(zips) = zips {
+        set("ReadArtifactKey", &artifacts.put("read", "zip", &zips.read).await?);
+        set("WriteArtifactKey", &artifacts.put("write", "zip", &zips.write).await?);
+        set("Architecture", zips.architecture.name());
+    }
+    if let Some(mode) = args.mode {
+        set(
+            "Mode",
+            match mode {
+                Mode::Observe => "observe",
+                Mode::Ask => "ask",
+                Mode::Act => "act",
+            },
+        );
+    }
+    if let Some(address) = &args.alert_email {
+        set("AlertEmail", address);
+    }
+    if let Some(address) = &args.approver_email {
+        set("ApproverEmail", address);
+    }
+    if !args.member_accounts.is_empty() {
+        set("MemberAccounts", &args.member_accounts.join(","));
+    }
+    parameters.extend(args.parameters.iter().cloned());
+    Ok(parameters)
+}
+
+/// The programs that were given; `None`: none were.
+fn zips(args: &Deploy) -> anyhow::Result<Option<Zips>> {
+    let (read, write) = match (&args.artifacts, &args.read_program, &args.write_program) {
+        (Some(folder), ..) => (read(&folder.join("read.zip"))?, read(&folder.join("write.zip"))?),
+        (None, Some(reads), Some(writes)) => {
+            (package(&Program::read(&read(reads)?)?)?, package(&Program::read(&read(writes)?)?)?)
+        }
+        _ => return Ok(None),
+    };
+    let mut architectures = Vec::new();
+    for zip in [&read, &write] {
+        let bytes = program_of(zip).context("an artifact is no package of `aisaws package`")?;
+        let program = Program::read(&bytes)?;
+        program.check_glibc()?;
+        architectures.push(program.architecture);
+    }
+    match architectures.as_slice() {
+        [one, other] if one == other => Ok(Some(Zips { read, write, architecture: *one })),
+        _ => Err(Usage("the two programs are for different processors".to_owned()).into()),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path)
+        .map_err(|e| Usage(format!("`{}` could not be read: {e}", path.display())).into())
+}
+
+fn show(changes: &[Change]) {
+    let rows = changes.iter().map(|change| {
+        let replaces = if change.replaces { "made anew" } else { "" };
+        [data(&change.action), data(&change.resource), data(&change.kind), replaces.to_owned()]
+    });
+    output::note(&table(["change", "resource", "type", ""], rows));
+}
+
+/// One line for each step of a resource.
+pub(super) fn step(step: &Step) {
+    let reason = step.reason.as_deref().map(|r| format!(": {}", data(r))).unwrap_or_default();
+    output::note(&format!("{:30} {}{reason}", data(&step.status), data(&step.resource)));
+}
+
+fn told(context: &Context, stack: Option<&Stack>) -> anyhow::Result<Ended> {
+    let outputs = stack.map(|stack| stack.outputs.clone()).unwrap_or_default();
+    match context.format {
+        Format::Json => output::json(&json!({
+            "stack": stack.map(|stack| &stack.id),
+            "status": stack.map(|stack| &stack.status),
+            "outputs": outputs,
+        }))?,
+        Format::Text => {
+            let rows = outputs.iter().map(|(name, value)| [data(name), data(value)]);
+            output::line(&table(["output", "value"], rows));
+        }
+    }
+    Ok(Ended::Done)
+}
