@@ -270,6 +270,7 @@ pub fn variables(function: &Function) -> Value {
     match function.name {
         "Decide" => {
             set("AISAWS_MODE", json!({ "Ref": "Mode" }));
+            set("AISAWS_APPROVALS", json!({ "Ref": "Approvers" }));
             set("AISAWS_APPROVAL_TIMEOUT_SECONDS", json!({ "Ref": "ApprovalTimeoutSeconds" }));
         }
         "Scan" => {
@@ -279,6 +280,7 @@ pub fn variables(function: &Function) -> Value {
             let page = json!({ "Fn::GetAtt": ["ApprovalUrl", "FunctionUrl"] });
             set("AISAWS_APPROVAL_URL", page);
             set("AISAWS_APPROVER", json!({ "Ref": "ApproverEmail" }));
+            set("AISAWS_SECOND_APPROVER", json!({ "Ref": "SecondApproverEmail" }));
         }
         _ => {}
     }

@@ -1,5 +1,7 @@
 //! The demo's scenario, end to end, through the command line.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::program::{aisaws, demo_events, json, run, text};
@@ -151,6 +153,66 @@ fn the_first_vote_counts_and_a_different_second_one_gets_nothing() {
         .collect();
     let votes = kinds.iter().filter(|k| **k == "voted").count();
     assert_eq!(votes, 1, "{kinds:?}");
+}
+
+/// A store on which the demo's question needs two people, the question's incident, and the program.
+fn asked_two(folder: &std::path::Path) -> (impl Fn(&str) -> Command, String) {
+    let store = folder.join("s.sqlite");
+    let policy = folder.join("policy.toml");
+    let shipped = include_str!("../../../stages/decide/policy.toml");
+    let two = shipped.replace("\napprovals = 1", "\napprovals = 2");
+    assert_ne!(two, shipped);
+    std::fs::write(&policy, two).unwrap();
+    let program = move |user: &str| {
+        let mut command = aisaws(&store);
+        command.env("AISAWS_DECIDE_POLICY", &policy).env("USER", user).env_remove("SUDO_USER");
+        command
+    };
+    run(program("ann").arg("respond").arg(demo_events(folder)));
+    let waiting = json(program("ann").args(["approval", "list"]));
+    let id = waiting[0]["incident"].as_str().unwrap().to_owned();
+    (program, id)
+}
+
+/// Who voted what according to the ledger.
+fn votes(shown: &Value) -> Vec<(String, String)> {
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    let links = shown["ledger"].as_array().unwrap().iter().map(|link| &link["entry"]);
+    links.filter(|e| e["kind"] == "voted").map(|e| (word(&e["by"]), word(&e["vote"]))).collect()
+}
+
+#[test]
+fn two_people_grant_a_repair_that_one_cannot() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, id) = asked_two(folder.path());
+    let shows = |status: &str, voters: &[&str]| {
+        let shown = json(program("ann").args(["incident", "show", &id]));
+        assert_eq!(shown["incident"]["status"], status);
+        let granted: Vec<_> =
+            voters.iter().map(|by| ((*by).to_owned(), "grant".to_owned())).collect();
+        assert_eq!(votes(&shown), granted);
+    };
+    for _ in 0..2 {
+        let grant = run(program("ann").args(["approval", "grant", &id, "--yes"]));
+        assert_eq!(grant.status.code(), Some(1), "{}", text(&grant.stdout));
+        shows("waiting_approval", &["ann"]);
+    }
+    let grant = run(program("bob").args(["approval", "grant", &id, "--yes"]));
+    assert_eq!(grant.status.code(), Some(0), "{}", text(&grant.stderr));
+    shows("remediated", &["ann", "bob"]);
+}
+
+#[test]
+fn a_denial_ends_what_one_of_two_granted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, id) = asked_two(folder.path());
+    run(program("ann").args(["approval", "grant", &id, "--yes"]));
+    run(program("bob").args(["approval", "deny", &id, "--yes"]));
+    let late = run(program("cid").args(["approval", "grant", &id, "--yes"]));
+    assert_eq!(late.status.code(), Some(1), "{}", text(&late.stdout));
+    let shown = json(program("ann").args(["incident", "show", &id]));
+    assert_eq!(shown["incident"]["status"], "denied");
+    assert_eq!(votes(&shown).len(), 2);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use aisaws_core::canonical::Digest;
 use aisaws_core::handoff::{Ballot, Vote};
 use aisaws_core::id::IncidentId;
 use aisaws_core::ledger::Entry;
-use aisaws_core::port::{Cast, Ports, StoreError};
+use aisaws_core::port::{Answer, Cast, Ports, StoreError};
 
 /// What a voter's reason may hold at most, in bytes.
 const MAX_REASON: usize = 4096;
@@ -21,7 +21,8 @@ pub enum VoteError {
     Store(#[from] StoreError),
 }
 
-/// Casts a vote on the plan of that digest, the one the voter was shown. The first vote counts.
+/// Casts a vote on the plan of that digest, the one the voter was shown. The first vote counts; where
+/// several people have to grant, each one's first, until enough did or one denied.
 ///
 /// The vote is recorded before the execution hears of it; a process that dies in between is
 /// made good by casting the same vote again, or by [`deliver`].
@@ -39,19 +40,11 @@ pub async fn vote(
     if reason.len() > MAX_REASON {
         return Err(VoteError::Reason);
     }
-    let now = ports.clock.now();
-    let cast = ports.approvals.cast(incident, digest, vote, by, now).await?;
+    let at = ports.clock.now();
+    let answer = Answer { vote, by: by.to_owned(), reason: reason.to_owned(), at };
+    let cast = ports.approvals.cast(incident, digest, answer).await?;
     match cast {
-        Cast::Counted | Cast::Already => {
-            let entry = Entry::Voted {
-                vote,
-                by: by.to_owned(),
-                reason: reason.to_owned(),
-                digest: digest.clone(),
-            };
-            ports.incidents.append(incident, &format!("voted:{digest}"), entry, now).await?;
-            deliver(ports, incident).await?;
-        }
+        Cast::Counted | Cast::Noted | Cast::Already => deliver(ports, incident).await?,
         // Its time is over: the execution hears of that now, and the incident ends as expired.
         Cast::Lapsed => ports.orchestrator.drive(incident).await?,
         Cast::TooLate | Cast::OtherPlan | Cast::NotAsked => {}
@@ -59,15 +52,25 @@ pub async fn vote(
     Ok(cast)
 }
 
-/// Brings the recorded vote, if there is one, to the execution that waits, and runs it on.
+/// Writes the votes that count, if there are any, into the ledger, and once they decide, brings
+/// the answer to the execution that waits, and runs it on.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn deliver(ports: &Ports, incident: IncidentId) -> Result<(), StoreError> {
-    if let Some(standing) = ports.approvals.standing(incident).await?
-        && let Some((vote, ..)) = standing.vote
-    {
-        let ballot = Ballot { vote, digest: standing.question.digest };
+    let Some(standing) = ports.approvals.standing(incident).await? else { return Ok(()) };
+    let digest = &standing.question.digest;
+    for (number, answer) in standing.answers.iter().enumerate() {
+        let key = match number {
+            0 => format!("voted:{digest}"),
+            _ => format!("voted:{digest}:{}", number + 1),
+        };
+        let Answer { vote, by, reason, at } = answer.clone();
+        let entry = Entry::Voted { vote, by, reason, digest: digest.clone() };
+        ports.incidents.append(incident, &key, entry, at).await?;
+    }
+    if let Some(vote) = standing.outcome() {
+        let ballot = Ballot { vote, digest: digest.clone() };
         ports.orchestrator.answer(&standing.question.token, &ballot).await?;
         ports.orchestrator.drive(incident).await?;
     }

@@ -1,7 +1,8 @@
 //! Alerts to an SNS topic.
 //!
 //! People who subscribed by mail get text; queues, functions and web addresses get the message as
-//! JSON. Attributes let a subscription choose by status and severity.
+//! JSON. Attributes let a subscription choose by status and severity, and by the approver whom alone
+//! a link is for.
 
 use std::fmt::Write as _;
 
@@ -59,7 +60,10 @@ impl Channel for TopicChannel {
             ("incident", message.incident.to_string()),
             ("status", word(&message.status)),
             ("severity", word(&message.severity)),
-        ] {
+        ]
+        .into_iter()
+        .chain(message.recipient.clone().map(|recipient| ("approver", recipient)))
+        {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value);
             let value = value.build().map_err(|e| fail(e.to_string()))?;
             publish = publish.message_attributes(name, value);

@@ -156,6 +156,19 @@ pub struct Limit {
     pub max: Decision,
     /// Why.
     pub reason: String,
+    /// How many different people have to grant then.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub approvals: u8,
+}
+
+/// Hand-offs of earlier versions asked one person.
+fn one() -> u8 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_one(approvals: &u8) -> bool {
+    *approvals == 1
 }
 
 /// Decide's part.
@@ -173,6 +186,9 @@ pub struct Verdict {
     pub limits: Vec<Limit>,
     /// How long a human may take to answer, in seconds.
     pub approval_timeout_seconds: u32,
+    /// How many different people have to grant, where people are asked.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub approvals: u8,
 }
 
 /// Decide's hand-off.

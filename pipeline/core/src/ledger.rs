@@ -89,6 +89,9 @@ pub enum Entry {
         digest: Digest,
         /// When the question lapses.
         expires: Timestamp,
+        /// How many different people have to grant it.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        approvals: u8,
     },
     /// A human answered.
     Voted {
@@ -150,6 +153,16 @@ pub enum Entry {
         /// How.
         status: Status,
     },
+}
+
+/// What questions needed before they could need more; they are written as they were.
+fn one() -> u8 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_one(approvals: &u8) -> bool {
+    *approvals == 1
 }
 
 /// One entry in its place in the chain.

@@ -18,6 +18,7 @@ pub mod id;
 pub mod incident;
 pub mod ledger;
 pub mod message;
+pub mod person;
 pub mod port;
 pub mod resource;
 pub mod risk;

@@ -35,4 +35,7 @@ pub struct Message {
     pub digest: Option<Digest>,
     /// When the event happened.
     pub time: Timestamp,
+    /// To whom alone it goes, where it holds what is for one person; `None`: to everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
 }

@@ -88,11 +88,19 @@ impl std::fmt::Display for Status {
 /// read-back that held.
 pub fn proven<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Status {
     let mut status = Status::Open;
+    let mut missing = 0_u8;
     for entry in entries {
         status = match entry {
             Entry::Closed { status } => return *status,
-            Entry::ApprovalAsked { .. } => Status::WaitingApproval,
-            Entry::Voted { vote: Vote::Grant, .. } => Status::Open,
+            Entry::ApprovalAsked { approvals, .. } => {
+                missing = *approvals;
+                Status::WaitingApproval
+            }
+            // Only those are recorded that count, of each person one.
+            Entry::Voted { vote: Vote::Grant, .. } => {
+                missing = missing.saturating_sub(1);
+                if missing == 0 { Status::Open } else { status }
+            }
             Entry::Opened { .. }
             | Entry::Scored { .. }
             | Entry::Decided { .. }

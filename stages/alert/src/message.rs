@@ -31,6 +31,7 @@ pub fn compose(story: &Story, status: Status, links: &[Link]) -> Message {
         risk: story.score.as_ref().map(|s| s.risk),
         digest: story.preparation.as_ref().and_then(|p| p.digest.clone()),
         time: detected.time,
+        recipient: None,
     }
 }
 

@@ -92,10 +92,12 @@ impl Stage for AskHuman {
         let patience =
             Duration::from_secs(u64::from(prepared.decided.verdict.approval_timeout_seconds));
         let expires = asked.checked_add(patience).unwrap_or(jiff::Timestamp::MAX);
-        let question = Question { incident, digest: digest.clone(), token, asked, expires };
+        let approvals = prepared.decided.verdict.approvals.max(1);
+        let question =
+            Question { incident, digest: digest.clone(), token, asked, expires, approvals };
         self.approvals.ask(question).await?;
         let key = format!("asked:{}", prepared.preparation.round);
-        let entry = Entry::ApprovalAsked { digest: digest.clone(), expires };
+        let entry = Entry::ApprovalAsked { digest: digest.clone(), expires, approvals };
         self.incidents.append(incident, &key, entry, asked).await?;
         let message = Message {
             id: format!("{incident}/{key}"),
@@ -108,6 +110,10 @@ impl Stage for AskHuman {
                 .reasons
                 .iter()
                 .cloned()
+                .chain(
+                    (approvals > 1)
+                        .then(|| format!("{approvals} different people have to grant it")),
+                )
                 .chain([format!("answer with: aisaws approval grant {incident}")])
                 .collect(),
             resource: detected.resource.clone(),
@@ -116,6 +122,7 @@ impl Stage for AskHuman {
             risk: Some(scored.score.risk),
             digest: Some(digest),
             time: detected.time,
+            recipient: None,
         };
         let mut channels = Vec::new();
         for channel in &self.channels {

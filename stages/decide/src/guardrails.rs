@@ -49,8 +49,8 @@ pub fn restrictions(policy: &Policy, detected: &Detected, recent_writes: u32) ->
     }
     match &signals.tags {
         Some(tags) => {
-            for (max, reason) in policy.overrides_for_tags(tags) {
-                restrict(max, reason);
+            for bound in policy.overrides_for_tags(tags) {
+                restrict(bound.max, bound.reason);
             }
         }
         None => restrict(
@@ -70,25 +70,32 @@ pub fn restrictions(policy: &Policy, detected: &Detected, recent_writes: u32) ->
     list
 }
 
+/// How many different people have to grant a repair of this resource, whichever control convicts.
+pub(crate) fn approvals(policy: &Policy, detected: &Detected) -> u8 {
+    let tags = detected.signals.tags.as_ref();
+    let bounds = tags.map(|tags| policy.overrides_for_tags(tags)).unwrap_or_default();
+    bounds.iter().map(|bound| bound.approvals).fold(policy.approvals(), u8::max)
+}
+
 /// What lowers the decision if a particular control convicts: its own caution, and overrides
 /// of the policy.
 pub fn limits(policy: &Policy, detected: &Detected) -> Vec<Limit> {
     let mut list = Vec::new();
     for id in &detected.controls {
-        let mut limit = |max: Decision, reason: String| {
+        let mut limit = |max: Decision, reason: String, approvals: u8| {
             if max < Decision::Act {
-                list.push(Limit { control: id.clone(), max, reason });
+                list.push(Limit { control: id.clone(), max, reason, approvals });
             }
         };
         match aisaws_controls::get(id) {
             Some(control) => {
                 let max = control.meta().max_autonomy;
-                limit(max, format!("control `{id}` allows {max} at most"));
+                limit(max, format!("control `{id}` allows {max} at most"), 1);
             }
-            None => limit(Decision::LogOnly, format!("control `{id}` is not known here")),
+            None => limit(Decision::LogOnly, format!("control `{id}` is not known here"), 1),
         }
-        for (max, reason) in policy.overrides_for_control(id) {
-            limit(max, reason);
+        for bound in policy.overrides_for_control(id) {
+            limit(bound.max, bound.reason, bound.approvals);
         }
     }
     list

@@ -38,6 +38,13 @@ struct Mode {
 #[serde(deny_unknown_fields)]
 struct Approval {
     timeout_seconds: u32,
+    /// Files of earlier versions do not say it, and asked one person.
+    #[serde(default = "one")]
+    approvals: u8,
+}
+
+fn one() -> u8 {
+    1
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -51,8 +58,35 @@ struct Budget {
 struct Override {
     control: Option<ControlId>,
     tag: Option<String>,
-    max: Decision,
+    max: Option<Decision>,
+    approvals: Option<u8>,
     reason: String,
+}
+
+impl Override {
+    fn bound(&self, subject: &str) -> Bound {
+        let approvals = self.approvals.unwrap_or(1);
+        // Who wants more than one person asked wants people asked.
+        let asks = if approvals > 1 { Decision::AskHuman } else { Decision::Act };
+        let max = self.max.unwrap_or(Decision::Act).min(asks);
+        let says = if approvals > 1 && max == Decision::AskHuman {
+            format!("{subject} asks {approvals} people")
+        } else {
+            format!("{subject} allows {max} at most")
+        };
+        Bound { max, approvals, reason: format!("{says}: {}", self.reason) }
+    }
+}
+
+/// What an override bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// The most that is allowed.
+    pub max: Decision,
+    /// How many different people have to grant.
+    pub approvals: u8,
+    /// Why.
+    pub reason: String,
 }
 
 /// Why a policy file cannot be used.
@@ -68,6 +102,12 @@ pub enum PolicyError {
     /// The time to answer is out of range.
     #[error("approval.timeout_seconds is {0}; it must lie between 1 and 31536000 (a year)")]
     Timeout(u32),
+    /// More people than anybody would ask, or none.
+    #[error("`approvals` is {0}; it must lie between 1 and {MOST_APPROVALS}")]
+    Approvals(u8),
+    /// An override that bounds nothing.
+    #[error("override {0} must say `max`, `approvals` or both")]
+    Empty(usize),
     /// An override that names nothing, or both.
     #[error("override {0} must name either `control` or `tag`")]
     Subject(usize),
@@ -75,6 +115,9 @@ pub enum PolicyError {
 
 /// A year, the longest a Standard workflow may wait.
 const YEAR_SECONDS: u32 = 31_536_000;
+
+/// People who can be asked to agree.
+const MOST_APPROVALS: u8 = 9;
 
 impl Policy {
     /// Reads a policy file.
@@ -96,6 +139,15 @@ impl Policy {
         {
             return Err(PolicyError::Subject(i + 1));
         }
+        let is_empty = |o: &Override| o.max.is_none() && o.approvals.is_none();
+        if let Some(i) = policy.overrides.iter().position(is_empty) {
+            return Err(PolicyError::Empty(i + 1));
+        }
+        let counts = policy.overrides.iter().filter_map(|o| o.approvals);
+        let is_wrong = |count: &u8| !(1..=MOST_APPROVALS).contains(count);
+        if let Some(count) = counts.chain([policy.approval.approvals]).find(is_wrong) {
+            return Err(PolicyError::Approvals(count));
+        }
         Ok(policy)
     }
 
@@ -114,6 +166,23 @@ impl Policy {
         }
         self.approval.timeout_seconds = seconds;
         Ok(())
+    }
+
+    /// Asks that many different people at least, whatever the file says.
+    ///
+    /// # Errors
+    /// [`PolicyError::Approvals`].
+    pub fn raise_approvals_to(&mut self, approvals: u8) -> Result<(), PolicyError> {
+        if !(1..=MOST_APPROVALS).contains(&approvals) {
+            return Err(PolicyError::Approvals(approvals));
+        }
+        self.approval.approvals = self.approval.approvals.max(approvals);
+        Ok(())
+    }
+
+    /// How many different people have to grant, where no override wants more.
+    pub fn approvals(&self) -> u8 {
+        self.approval.approvals
     }
 
     /// What the thresholds alone allow, with the reason.
@@ -144,21 +213,20 @@ impl Policy {
         self.budget.writes_per_resource_per_hour
     }
 
-    /// The overrides for a control, with their reasons.
-    pub fn overrides_for_control(&self, id: &ControlId) -> Vec<(Decision, String)> {
+    /// What the overrides for a control bound.
+    pub fn overrides_for_control(&self, id: &ControlId) -> Vec<Bound> {
         let named = |o: &&Override| o.control.as_ref() == Some(id);
-        let reason =
-            |o: &Override| format!("control `{id}` allows {} at most: {}", o.max, o.reason);
-        self.overrides.iter().filter(named).map(|o| (o.max, reason(o))).collect()
+        let subject = format!("control `{id}`");
+        self.overrides.iter().filter(named).map(|o| o.bound(&subject)).collect()
     }
 
-    /// The overrides for a resource with these tags, with their reasons.
-    pub fn overrides_for_tags(&self, tags: &BTreeMap<String, String>) -> Vec<(Decision, String)> {
+    /// What the overrides for a resource with these tags bound.
+    pub fn overrides_for_tags(&self, tags: &BTreeMap<String, String>) -> Vec<Bound> {
         self.overrides
             .iter()
             .filter_map(|o| {
                 let tag = o.tag.as_ref().filter(|tag| has_tag(tags, tag))?;
-                Some((o.max, format!("tag `{tag}` allows {} at most: {}", o.max, o.reason)))
+                Some(o.bound(&format!("tag `{tag}`")))
             })
             .collect()
     }
@@ -224,6 +292,36 @@ mod tests {
     }
 
     #[test]
+    fn an_override_may_ask_for_more_people_but_not_for_nothing() {
+        let text =
+            |rest: &str| format!("{DEFAULT}\n[[override]]\ntag = \"a\"\nreason = \"b\"\n{rest}");
+        let tagged = BTreeMap::from([("a".to_owned(), String::new())]);
+        // (what the override says, the most it allows, people who have to grant)
+        let rows = [
+            ("approvals = 2", Decision::AskHuman, 2),
+            ("approvals = 1", Decision::Act, 1),
+            ("approvals = 2\nmax = \"log_only\"", Decision::LogOnly, 2),
+            ("max = \"ask_human\"", Decision::AskHuman, 1),
+        ];
+        for (says, max, approvals) in rows {
+            let policy = Policy::parse(&text(says)).unwrap();
+            let bound = policy.overrides_for_tags(&tagged).remove(0);
+            assert_eq!((bound.max, bound.approvals), (max, approvals), "{says}");
+        }
+        assert!(matches!(Policy::parse(&text("")), Err(PolicyError::Empty(1))));
+        assert!(matches!(Policy::parse(&text("approvals = 0")), Err(PolicyError::Approvals(0))));
+    }
+
+    #[test]
+    fn people_to_ask_are_only_raised() {
+        let text = DEFAULT.replace("approvals = 1", "approvals = 2");
+        let mut policy = Policy::parse(&text).unwrap();
+        policy.raise_approvals_to(1).unwrap();
+        assert_eq!(policy.approvals(), 2);
+        assert!(policy.raise_approvals_to(0).is_err());
+    }
+
+    #[test]
     fn an_unknown_key_is_named_with_its_line() {
         let text = DEFAULT.replace("[mode]", "[mode]\nmaximum = \"act\"");
         let message = Policy::parse(&text).unwrap_err().to_string();
@@ -234,7 +332,7 @@ mod tests {
     fn a_tag_override_applies_to_the_tagged_alone() {
         let policy = Policy::parse(&format!("{DEFAULT}{OBSERVE}")).unwrap();
         let tagged = BTreeMap::from([("aisaws:mode".to_owned(), "observe".to_owned())]);
-        assert_eq!(policy.overrides_for_tags(&tagged)[0].0, Decision::LogOnly);
+        assert_eq!(policy.overrides_for_tags(&tagged)[0].max, Decision::LogOnly);
         assert!(policy.overrides_for_tags(&BTreeMap::new()).is_empty());
     }
 }

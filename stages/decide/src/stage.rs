@@ -10,7 +10,7 @@ use aisaws_core::port::{Incidents, StoreError};
 use aisaws_core::stage::{Cx, Stage};
 use async_trait::async_trait;
 
-use crate::guardrails::{limits, restrictions};
+use crate::guardrails::{approvals, limits, restrictions};
 use crate::policy::Policy;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -71,6 +71,7 @@ impl Stage for Decide {
             reasons.push(restriction.reason);
         }
         let limits = limits(&self.policy, detected);
+        let approvals = approvals(&self.policy, detected);
         let is_budget_spent = writes >= self.policy.writes_per_resource_per_hour();
         let entry = Entry::Decided { decision, reasons: reasons.clone(), is_budget_spent };
         self.incidents.append(detected.incident, "decided", entry, now).await?;
@@ -83,6 +84,7 @@ impl Stage for Decide {
                 reasons,
                 limits,
                 approval_timeout_seconds,
+                approvals,
             },
         })
     }

@@ -138,7 +138,7 @@ impl Stage for Prepare {
 }
 
 impl Prepare {
-    /// Lowers the decision to what the controls that convict allow; it is never raised.
+    /// Raises how many people have to grant, and lowers the decision, to what the controls that convict allow; it is never raised.
     async fn lower(
         &self,
         cx: Cx<'_>,
@@ -147,8 +147,10 @@ impl Prepare {
         round: u32,
     ) -> Result<(), StoreError> {
         let verdict = &mut decided.verdict;
-        let applies =
-            |limit: &&Limit| convicting.contains(&limit.control) && limit.max < verdict.decision;
+        let convicts = |limit: &&Limit| convicting.contains(&limit.control);
+        let asks = verdict.limits.iter().filter(convicts).map(|limit| limit.approvals);
+        verdict.approvals = asks.fold(verdict.approvals, u8::max);
+        let applies = |limit: &&Limit| convicts(limit) && limit.max < verdict.decision;
         let Some(limit) = verdict.limits.iter().filter(applies).min_by_key(|l| l.max).cloned()
         else {
             return Ok(());

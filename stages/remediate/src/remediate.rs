@@ -140,7 +140,8 @@ impl Remediate {
                 carried
                     && standing.is_some_and(|s| {
                         s.question.digest == *digest
-                            && s.vote.is_some_and(|(vote, ..)| vote == Vote::Grant)
+                            && s.outcome() == Some(Vote::Grant)
+                            && s.granted() >= usize::from(decided.verdict.approvals)
                     })
             }
         };

@@ -69,8 +69,11 @@ pub struct Settings {
     pub dead_letters: Option<String>,
     /// The approval page (`AISAWS_APPROVAL_URL`).
     pub approval_page: Option<String>,
-    /// To whom links are sent (`AISAWS_APPROVER`).
-    pub approver: Option<String>,
+    /// To whom links are sent, each one of their own (`AISAWS_APPROVER`, `AISAWS_SECOND_APPROVER`).
+    pub approvers: Vec<String>,
+    /// How many different people have to grant a repair, at least (`AISAWS_APPROVALS`; none: the
+    /// policy's).
+    pub approvals: Option<u8>,
     /// The most that is done at all (`AISAWS_MODE`; none: observe).
     pub mode: Mode,
     /// How long a human may take (`AISAWS_APPROVAL_TIMEOUT_SECONDS`; none: the policy's).
@@ -99,14 +102,18 @@ impl Settings {
                 return Err(SettingsError::Unusable { name: "AISAWS_MODE", reason });
             }
         };
-        let name = "AISAWS_APPROVAL_TIMEOUT_SECONDS";
-        let approval_timeout_seconds = match given(name).map(|text| text.parse::<u32>()) {
-            None => None,
-            Some(Ok(seconds)) => Some(seconds),
-            Some(Err(e)) => {
-                return Err(SettingsError::Unusable { name, reason: e.to_string() });
-            }
+        let number = |name: &'static str| match given(name).map(|text| text.parse::<u32>()) {
+            None => Ok(None),
+            Some(Ok(number)) => Ok(Some(number)),
+            Some(Err(e)) => Err(SettingsError::Unusable { name, reason: e.to_string() }),
         };
+        let approval_timeout_seconds = number("AISAWS_APPROVAL_TIMEOUT_SECONDS")?;
+        let name = "AISAWS_APPROVALS";
+        let unusable = |_| SettingsError::Unusable { name, reason: "write 1 or 2".to_owned() };
+        let approvals = number(name)?.map(u8::try_from).transpose().map_err(unusable)?;
+        let mut approvers: Vec<String> =
+            ["AISAWS_APPROVER", "AISAWS_SECOND_APPROVER"].into_iter().filter_map(given).collect();
+        approvers.dedup();
         let members = given("AISAWS_MEMBER_ACCOUNTS").unwrap_or_default();
         let regions = given("AISAWS_REGIONS").or_else(|| given("AWS_REGION")).unwrap_or_default();
         Ok(Self {
@@ -121,7 +128,8 @@ impl Settings {
             topic: given("AISAWS_TOPIC_ARN"),
             dead_letters: given("AISAWS_DEAD_LETTER_QUEUE_URL"),
             approval_page: given("AISAWS_APPROVAL_URL"),
-            approver: given("AISAWS_APPROVER"),
+            approvers,
+            approvals,
             mode,
             approval_timeout_seconds,
             partition: given("AISAWS_PARTITION").unwrap_or_else(|| "aws".to_owned()),
@@ -173,8 +181,20 @@ mod tests {
     }
 
     #[test]
+    fn each_approver_is_told_once() {
+        let ann = ("AISAWS_APPROVER", "ann@example.com");
+        let rows = [("bob@example.com", 2), ("ann@example.com", 1), ("", 1)];
+        for (second, people) in rows {
+            let settings = read(&[ann, ("AISAWS_SECOND_APPROVER", second)]).unwrap();
+            assert_eq!(settings.approvers.len(), people, "{second}");
+        }
+    }
+
+    #[test]
     fn what_is_missing_or_unusable_is_named() {
-        for (name, value) in [("AISAWS_TABLE", ""), ("AISAWS_MODE", "yolo")] {
+        for (name, value) in
+            [("AISAWS_TABLE", ""), ("AISAWS_MODE", "yolo"), ("AISAWS_APPROVALS", "300")]
+        {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }

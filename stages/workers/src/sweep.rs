@@ -32,7 +32,7 @@ pub async fn carry_on(
     let mut swept = Swept { opened, ..Swept::default() };
     for incident in ports.orchestrator.unfinished().await? {
         // An execution that has the answer already ignores it.
-        if ports.approvals.standing(incident).await?.is_some_and(|s| s.vote.is_some()) {
+        if ports.approvals.standing(incident).await?.is_some_and(|s| s.outcome().is_some()) {
             deliver(ports, incident).await?;
             swept.delivered += 1;
         }

@@ -234,6 +234,9 @@ impl Wired {
         if let Some(timeout) = self.settings.approval_timeout_seconds {
             policy.set_approval_timeout_seconds(timeout)?;
         }
+        if let Some(approvals) = self.settings.approvals {
+            policy.raise_approvals_to(approvals)?;
+        }
         Ok(Decide::new(policy, self.ports.incidents.clone()))
     }
 
@@ -252,8 +255,7 @@ impl Wired {
         let mut channels = self.channels();
         if let Some(page) = &self.settings.approval_page {
             let key = self.link_key().await?;
-            let approver = self.settings.approver.clone();
-            let approver = approver.unwrap_or_else(|| "whoever held the link".to_owned());
+            let approvers = &self.settings.approvers;
             let linked = |inner| -> Arc<dyn Channel> {
                 let approvals = approvals.clone();
                 Arc::new(LinkChannel::new(
@@ -261,7 +263,7 @@ impl Wired {
                     approvals,
                     key.clone(),
                     page.clone(),
-                    approver.clone(),
+                    approvers.clone(),
                 ))
             };
             channels = channels.into_iter().map(linked).collect();

@@ -1,12 +1,10 @@
 //! Port `Approvals`.
 
 use aisaws_core::canonical::Digest;
-use aisaws_core::handoff::Vote;
 use aisaws_core::id::IncidentId;
-use aisaws_core::port::{Approvals, Cast, Question, Standing, StoreError};
+use aisaws_core::port::{Answer, Approvals, Cast, Question, Standing, StoreError};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
 
 use super::call::{ATTEMPTS, CONDITION, Range, is_conflict, pause};
 use super::events;
@@ -20,9 +18,11 @@ const DIGEST: &str = "digest";
 const TOKEN: &str = "token";
 const ASKED: &str = "asked";
 const EXPIRES: &str = "expires";
-const VOTE: &str = "vote";
-const VOTER: &str = "voter";
-const VOTED: &str = "voted";
+const APPROVALS: &str = "approvals";
+/// The answers that count, as a JSON list: written as one, so that each meets those before it.
+const ANSWERS: &str = "answers";
+/// No answer yet.
+const NONE: &str = "[]";
 
 #[async_trait]
 impl Approvals for Store {
@@ -34,11 +34,9 @@ impl Approvals for Store {
         &self,
         incident: IncidentId,
         digest: &Digest,
-        vote: Vote,
-        by: &str,
-        at: Timestamp,
+        answer: Answer,
     ) -> Result<Cast, StoreError> {
-        cast(self, incident, digest, vote, by, at).await.map_err(doing("keep a vote"))
+        cast(self, incident, digest, &answer).await.map_err(doing("keep a vote"))
     }
 
     async fn standing(&self, incident: IncidentId) -> Result<Option<Standing>, StoreError> {
@@ -89,7 +87,7 @@ async fn ask(store: &Store, question: &Question) -> Result<(), Trouble> {
 }
 
 fn item(question: &Question) -> Item {
-    let Question { incident, digest, token, asked, expires } = question;
+    let Question { incident, digest, token, asked, expires, approvals } = question;
     Item::new(layout::question(*incident))
         .in_index(BY_TIME, layout::QUESTIONS, layout::incident_order(*asked, *incident))
         .with(INCIDENT, incident.to_string())
@@ -97,47 +95,45 @@ fn item(question: &Question) -> Item {
         .with(TOKEN, token.as_str())
         .with(ASKED, asked.to_string())
         .with(EXPIRES, expires.to_string())
+        .with_number(APPROVALS, u32::from(*approvals))
+        .with(ANSWERS, NONE)
 }
 
 async fn cast(
     store: &Store,
     incident: IncidentId,
     digest: &Digest,
-    vote: Vote,
-    by: &str,
-    at: Timestamp,
+    answer: &Answer,
 ) -> Result<Cast, Trouble> {
     let key = layout::question(incident);
     for attempt in 0..ATTEMPTS {
         pause(attempt).await;
-        let Some(Standing { question, vote: before }) = standing(store, incident).await? else {
+        let Some(item) = store.get(&key).await? else {
             return Ok(Cast::NotAsked);
         };
-        if question.digest != *digest {
-            return Ok(Cast::OtherPlan);
+        let mut standing = read(&item)?;
+        let cast = standing.judge(digest, answer);
+        if !matches!(cast, Cast::Counted | Cast::Noted) {
+            return Ok(cast);
         }
-        match before {
-            Some((before, ..)) if before == vote => return Ok(Cast::Already),
-            Some(_) => return Ok(Cast::TooLate),
-            None => {}
-        }
-        if at >= question.expires {
-            return Ok(Cast::Lapsed);
-        }
+        let before = Row(&item).text(ANSWERS)?;
+        standing.answers.push(answer.clone());
+        let after = serde_json::to_string(&standing.answers)?;
+        // A decided question leaves the list of the open ones.
+        let leaves = if cast == Cast::Counted { " remove t_pk, t_sk" } else { "" };
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let update = store
             .client
             .update_item()
             .table_name(&*store.table)
             .set_key(Some(key_attributes(&key)))
-            .update_expression("set vote = :vote, voter = :by, voted = :at remove t_pk, t_sk")
-            .condition_expression("digest = :digest and attribute_not_exists(vote)")
-            .expression_attribute_values(":vote", text(&vote.to_string()))
-            .expression_attribute_values(":by", text(by))
-            .expression_attribute_values(":at", text(&at.to_string()))
+            .update_expression(format!("set answers = :after{leaves}"))
+            .condition_expression("digest = :digest and answers = :before")
+            .expression_attribute_values(":after", text(&after))
+            .expression_attribute_values(":before", text(before))
             .expression_attribute_values(":digest", text(digest.as_str()));
         match update.send().await.map_err(failed("dynamodb:UpdateItem")) {
-            Ok(_) => return Ok(Cast::Counted),
+            Ok(_) => return Ok(cast),
             // Somebody voted or asked since it was read: look again.
             Err(e) if e.code.as_deref() == Some(CONDITION) || is_conflict(&e) => {}
             Err(e) => return Err(e.into()),
@@ -161,21 +157,12 @@ fn read(item: &Attributes) -> Result<Standing, Trouble> {
         token: row.text(TOKEN)?.to_owned(),
         asked: row.parsed(ASKED, str::parse)?,
         expires: row.parsed(EXPIRES, str::parse)?,
+        approvals: u8::try_from(row.number(APPROVALS)?)
+            .map_err(|e| row.unreadable(APPROVALS, Some(Box::new(e))))?,
     };
-    let vote = match row.get(VOTE) {
-        None => None,
-        Some(_) => Some((
-            row.parsed(VOTE, vote)?,
-            row.text(VOTER)?.to_owned(),
-            row.parsed(VOTED, str::parse)?,
-        )),
-    };
-    Ok(Standing { question, vote })
-}
-
-fn vote(text: &str) -> Result<Vote, serde::de::value::Error> {
-    use serde::de::{Deserialize as _, IntoDeserializer as _};
-    Vote::deserialize(text.into_deserializer())
+    let answers = serde_json::from_str(row.text(ANSWERS)?)
+        .map_err(|e| row.unreadable(ANSWERS, Some(Box::new(e))))?;
+    Ok(Standing { question, answers })
 }
 
 async fn open_questions(store: &Store) -> Result<Vec<Question>, Trouble> {
@@ -183,10 +170,10 @@ async fn open_questions(store: &Store) -> Result<Vec<Question>, Trouble> {
     let keys = keys.iter().map(|item| Row(item).key()).collect::<Result<Vec<_>, _>>()?;
     let mut open = Vec::new();
     for item in events::items(store, keys).await? {
-        let Standing { question, vote } = read(&item)?;
+        let standing = read(&item)?;
         // The index may not know of the vote yet.
-        if vote.is_none() {
-            open.push(question);
+        if standing.outcome().is_none() {
+            open.push(standing.question);
         }
     }
     Ok(open)

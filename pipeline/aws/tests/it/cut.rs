@@ -11,7 +11,8 @@ use aisaws_core::handoff::Vote;
 use aisaws_core::id::EventId;
 use aisaws_core::ledger::{self, verify_chain};
 use aisaws_core::port::{
-    Approvals, Cast, EventFilter, Events, Incidents, Opened, Pending, Question, StoreError, Windows,
+    Answer, Approvals, Cast, EventFilter, Events, Incidents, Opened, Pending, Question, StoreError,
+    Windows,
 };
 use aisaws_core::window::{Counted, Entry, Match, WindowKey};
 use jiff::Timestamp;
@@ -143,17 +144,19 @@ async fn a_vote_that_was_cut_counts_once() {
             token: "token".to_owned(),
             asked: Timestamp::UNIX_EPOCH,
             expires: Timestamp::MAX,
+            approvals: 1,
         };
         whole.ask(question).await.unwrap();
         let at = Timestamp::UNIX_EPOCH;
-        let first = line.cast(incident, &digest, Vote::Grant, "ann", at).await;
-        let again = whole.cast(incident, &digest, Vote::Grant, "ann", at).await.unwrap();
+        let answer = |vote, by: &str| Answer { vote, by: by.to_owned(), reason: String::new(), at };
+        let first = line.cast(incident, &digest, answer(Vote::Grant, "ann")).await;
+        let again = whole.cast(incident, &digest, answer(Vote::Grant, "ann")).await.unwrap();
         // Where the answer was lost, the vote may count or not; it never counts twice.
         match &first {
             Ok(cast) => assert_eq!((*cast, again), (Cast::Counted, Cast::Already)),
             Err(_) => assert!(matches!(again, Cast::Counted | Cast::Already)),
         }
-        let other = whole.cast(incident, &digest, Vote::Deny, "bob", at).await.unwrap();
+        let other = whole.cast(incident, &digest, answer(Vote::Deny, "bob")).await.unwrap();
         assert_eq!(other, Cast::TooLate);
         was_cut(first)
     })

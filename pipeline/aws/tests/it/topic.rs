@@ -31,6 +31,7 @@ fn message(lines: Vec<String>) -> Message {
         risk: None,
         digest: None,
         time: Timestamp::UNIX_EPOCH,
+        recipient: None,
     }
 }
 

@@ -132,6 +132,7 @@ async fn vote(
 fn outcome(cast: Cast) -> (bool, &'static str) {
     match cast {
         Cast::Counted => (true, "the vote counts"),
+        Cast::Noted => (true, "the vote counts, and somebody else has to grant too"),
         Cast::Already => (true, "the same vote was counted before"),
         Cast::TooLate => (false, "another vote was counted before; this one gets nothing"),
         Cast::OtherPlan => (false, "the plan has changed meanwhile; look at it again"),

@@ -94,8 +94,12 @@ fn entry(link: &Link) -> Vec<String> {
             lines.push(sub(dim(&format!("snapshot of the state before: {}", snapshot.short()))));
             lines
         }
-        Entry::ApprovalAsked { digest, expires } => {
-            vec![head("asked", format!("a human about plan {}, until {expires}", digest.short()))]
+        Entry::ApprovalAsked { digest, expires, approvals } => {
+            let whom = match approvals {
+                1 => "a human".to_owned(),
+                _ => format!("{approvals} people"),
+            };
+            vec![head("asked", format!("{whom} about plan {}, until {expires}", digest.short()))]
         }
         Entry::Voted { vote, by, reason, digest } => {
             let word = match vote {

@@ -5,7 +5,7 @@ use crate::conformance::claim::{Failure, Outcome, Report, equal, note_all};
 use crate::conformance::scene::{HOSTILE, Scene};
 use crate::conformance::together::together;
 use crate::handoff::Vote;
-use crate::port::{Approvals, Cast, Question, Standing};
+use crate::port::{Answer, Approvals, Cast, Question, Standing};
 
 /// Every claim; `one` and `other` are handles on the same store.
 pub async fn run_all(one: &dyn Approvals, other: &dyn Approvals) -> Report {
@@ -27,6 +27,14 @@ pub async fn run_all(one: &dyn Approvals, other: &dyn Approvals) -> Report {
         one_of_many_concurrent_votes_counts(one, other);
         of_concurrent_different_votes_one_counts(one, other);
         hostile_texts_in_votes_read_back_exactly(one);
+        two_people_grant_together(one);
+        one_person_twice_grants_once(one);
+        a_denial_ends_what_somebody_granted(one);
+        a_grant_that_waits_for_another_lapses(one);
+        a_question_that_waits_for_another_is_open(one);
+        of_two_grants_at_once_one_decides(one, other);
+        of_a_grant_and_a_denial_at_once_the_denial_decides(one, other);
+        one_person_at_once_grants_once(one, other);
     }
     report
 }
@@ -42,7 +50,19 @@ fn question(scene: &Scene, name: &str) -> Question {
         token: scene.own(&format!("token of {name}")),
         asked: scene.at(10),
         expires: scene.at(100),
+        approvals: 1,
     }
+}
+
+/// A question that two people have to grant.
+async fn asked_two(approvals: &dyn Approvals, scene: &Scene) -> Result<Question, Failure> {
+    let question = Question { approvals: 2, ..question(scene, "a") };
+    approvals.ask(question.clone()).await?;
+    Ok(question)
+}
+
+fn answer(scene: &Scene, vote: Vote, by: &str, second: i64) -> Answer {
+    Answer { vote, by: by.to_owned(), reason: format!("{by} says so"), at: scene.at(second) }
 }
 
 async fn asked(approvals: &dyn Approvals, scene: &Scene) -> Result<Question, Failure> {
@@ -59,8 +79,8 @@ async fn cast(
     by: &str,
     second: i64,
 ) -> Result<Cast, Failure> {
-    let at = scene.at(second);
-    Ok(approvals.cast(scene.incident_id("a"), &plan("a"), vote, by, at).await?)
+    let answer = answer(scene, vote, by, second);
+    Ok(approvals.cast(scene.incident_id("a"), &plan("a"), answer).await?)
 }
 
 /// Claims how the incident `a` stands.
@@ -68,11 +88,12 @@ async fn stands(
     approvals: &dyn Approvals,
     scene: &Scene,
     question: Question,
-    vote: Option<(Vote, &str, i64)>,
+    answers: impl IntoIterator<Item = (Vote, &str, i64)>,
 ) -> Outcome {
-    let vote = vote.map(|(vote, by, second)| (vote, by.to_owned(), scene.at(second)));
+    let answers =
+        answers.into_iter().map(|(vote, by, second)| answer(scene, vote, by, second)).collect();
     let standing = approvals.standing(scene.incident_id("a")).await?;
-    equal("standing", &standing, &Some(Standing { question, vote }))
+    equal("standing", &standing, &Some(Standing { question, answers }))
 }
 
 /// With its times to the nanosecond.
@@ -128,7 +149,8 @@ pub async fn a_vote_on_another_plan_gets_nothing(approvals: &dyn Approvals) -> O
     let scene = Scene::new("vote/other-plan");
     let question = asked(approvals, &scene).await?;
     let incident = scene.incident_id("a");
-    let other = approvals.cast(incident, &plan("b"), Vote::Grant, "ann", scene.at(20)).await?;
+    let other =
+        approvals.cast(incident, &plan("b"), answer(&scene, Vote::Grant, "ann", 20)).await?;
     equal("cast", &other, &Cast::OtherPlan)?;
     stands(approvals, &scene, question, None).await
 }
@@ -213,7 +235,8 @@ pub async fn open_questions_are_those_without_a_vote_oldest_first(
     }
     expected.sort_by_key(|question| question.asked);
     expected.retain(|question| question.incident != scene.incident_id("b"));
-    approvals.cast(scene.incident_id("b"), &plan("a"), Vote::Deny, "ann", scene.at(50)).await?;
+    let denial = answer(&scene, Vote::Deny, "ann", 50);
+    approvals.cast(scene.incident_id("b"), &plan("a"), denial).await?;
     let mut open = approvals.open_questions().await?;
     open.retain(|question| question.token.starts_with(&scene.own("")));
     equal("open questions", &open, &expected)
@@ -263,7 +286,7 @@ pub async fn of_concurrent_different_votes_one_counts(
         }
     }
     let standing = one.standing(scene.incident_id("a")).await?;
-    let vote = standing.and_then(|standing| standing.vote).map(|(vote, ..)| vote);
+    let vote = standing.and_then(|standing| standing.outcome());
     equal("votes that counted", &winners, &vote.into_iter().collect())?;
     equal("votes that came too late", &late.len(), &8)
 }
@@ -274,5 +297,132 @@ pub async fn hostile_texts_in_votes_read_back_exactly(approvals: &dyn Approvals)
     let question = asked(approvals, &scene).await?;
     let by = HOSTILE.join(" ");
     cast(approvals, &scene, Vote::Grant, &by, 20).await?;
-    stands(approvals, &scene, question, Some((Vote::Grant, &by, 20))).await
+    stands(approvals, &scene, question, Some((Vote::Grant, by.as_str(), 20))).await
+}
+
+/// Neither alone; both are recorded.
+pub async fn two_people_grant_together(approvals: &dyn Approvals) -> Outcome {
+    let scene = Scene::new("quorum/two");
+    let question = asked_two(approvals, &scene).await?;
+    equal("first", &cast(approvals, &scene, Vote::Grant, "ann", 20).await?, &Cast::Noted)?;
+    equal("second", &cast(approvals, &scene, Vote::Grant, "bob", 30).await?, &Cast::Counted)?;
+    equal("third", &cast(approvals, &scene, Vote::Grant, "cid", 40).await?, &Cast::Already)?;
+    equal("denial", &cast(approvals, &scene, Vote::Deny, "dan", 40).await?, &Cast::TooLate)?;
+    let both = [(Vote::Grant, "ann", 20), (Vote::Grant, "bob", 30)];
+    stands(approvals, &scene, question, both).await
+}
+
+/// Under another spelling of the same name too.
+pub async fn one_person_twice_grants_once(approvals: &dyn Approvals) -> Outcome {
+    let scene = Scene::new("quorum/same");
+    let question = asked_two(approvals, &scene).await?;
+    cast(approvals, &scene, Vote::Grant, "ann@example.com", 20).await?;
+    for by in ["ann@example.com", "Ann@example.com", "arn:aws:iam::111122223333:user/ann"] {
+        let again = cast(approvals, &scene, Vote::Grant, by, 21).await?;
+        equal("the same person", &again, &Cast::Already)?;
+    }
+    stands(approvals, &scene, question, [(Vote::Grant, "ann@example.com", 20)]).await
+}
+
+/// Anybody's, also of the one who granted.
+pub async fn a_denial_ends_what_somebody_granted(approvals: &dyn Approvals) -> Outcome {
+    for (name, by) in [("quorum/denied by the same", "ann"), ("quorum/denied by another", "bob")] {
+        let scene = Scene::new(name);
+        let question = asked_two(approvals, &scene).await?;
+        cast(approvals, &scene, Vote::Grant, "ann", 20).await?;
+        equal("denial", &cast(approvals, &scene, Vote::Deny, by, 30).await?, &Cast::Counted)?;
+        equal("late", &cast(approvals, &scene, Vote::Grant, "cid", 40).await?, &Cast::TooLate)?;
+        let both = [(Vote::Grant, "ann", 20), (Vote::Deny, by, 30)];
+        stands(approvals, &scene, question, both).await?;
+    }
+    Ok(())
+}
+
+/// The time is for all of them together.
+pub async fn a_grant_that_waits_for_another_lapses(approvals: &dyn Approvals) -> Outcome {
+    let scene = Scene::new("quorum/lapsed");
+    let question = asked_two(approvals, &scene).await?;
+    cast(approvals, &scene, Vote::Grant, "ann", 99).await?;
+    for by in ["bob", "ann"] {
+        equal("late", &cast(approvals, &scene, Vote::Grant, by, 100).await?, &Cast::Lapsed)?;
+    }
+    stands(approvals, &scene, question, [(Vote::Grant, "ann", 99)]).await
+}
+
+/// One grant of two closes nothing, and asking the same again keeps it.
+pub async fn a_question_that_waits_for_another_is_open(approvals: &dyn Approvals) -> Outcome {
+    let scene = Scene::new("quorum/open");
+    let question = asked_two(approvals, &scene).await?;
+    cast(approvals, &scene, Vote::Grant, "ann", 20).await?;
+    approvals.ask(question.clone()).await?;
+    let mut open = approvals.open_questions().await?;
+    open.retain(|question| question.token.starts_with(&scene.own("")));
+    equal("open questions", &open, &vec![question.clone()])?;
+    stands(approvals, &scene, question, [(Vote::Grant, "ann", 20)]).await
+}
+
+/// Sixteen people grant at once: one is noted, one decides, the others come to a decided question.
+pub async fn of_two_grants_at_once_one_decides(
+    one: &dyn Approvals,
+    other: &dyn Approvals,
+) -> Outcome {
+    let scene = Scene::new("quorum/concurrent");
+    asked_two(one, &scene).await?;
+    let people: Vec<String> = (0..16).map(|n| format!("person {n}")).collect();
+    let calls = people.iter().enumerate().map(|(n, by)| {
+        let handle = if n % 2 == 0 { one } else { other };
+        cast(handle, &scene, Vote::Grant, by, 20)
+    });
+    let (mut noted, mut counted) = (0, 0);
+    for cast in together(calls).await {
+        match cast? {
+            Cast::Noted => noted += 1,
+            Cast::Counted => counted += 1,
+            cast => equal("cast", &cast, &Cast::Already)?,
+        }
+    }
+    equal("noted and decided", &(noted, counted), &(1, 1))?;
+    let standing = one.standing(scene.incident_id("a")).await?;
+    equal("people", &standing.map(|standing| standing.granted()), &Some(2))
+}
+
+/// Whichever comes first.
+pub async fn of_a_grant_and_a_denial_at_once_the_denial_decides(
+    one: &dyn Approvals,
+    other: &dyn Approvals,
+) -> Outcome {
+    for name in ["quorum/both 1", "quorum/both 2", "quorum/both 3", "quorum/both 4"] {
+        let scene = Scene::new(name);
+        asked_two(one, &scene).await?;
+        let votes = [(one, Vote::Grant, "ann"), (other, Vote::Deny, "bob")];
+        let calls = votes.iter().map(|(handle, vote, by)| cast(*handle, &scene, *vote, by, 20));
+        let mut casts = Vec::new();
+        for cast in together(calls).await {
+            casts.push(cast?);
+        }
+        equal("denial", &casts.get(1), &Some(&Cast::Counted))?;
+        let standing = one.standing(scene.incident_id("a")).await?;
+        equal("outcome", &standing.and_then(|s| s.outcome()), &Some(Vote::Deny))?;
+    }
+    Ok(())
+}
+
+/// Two windows of one browser.
+pub async fn one_person_at_once_grants_once(one: &dyn Approvals, other: &dyn Approvals) -> Outcome {
+    let scene = Scene::new("quorum/same-at-once");
+    asked_two(one, &scene).await?;
+    let calls = (0..16).map(|n| {
+        let handle = if n % 2 == 0 { one } else { other };
+        cast(handle, &scene, Vote::Grant, "ann", 20)
+    });
+    let mut noted = 0;
+    for cast in together(calls).await {
+        match cast? {
+            Cast::Noted => noted += 1,
+            cast => equal("cast", &cast, &Cast::Already)?,
+        }
+    }
+    equal("votes that were noted", &noted, &1)?;
+    let standing = one.standing(scene.incident_id("a")).await?;
+    equal("outcome", &standing.and_then(|s| s.outcome()), &None)
 }

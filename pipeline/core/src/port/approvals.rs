@@ -1,5 +1,7 @@
 //! Questions to humans and their answers.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,7 @@ use super::StoreError;
 use crate::canonical::Digest;
 use crate::handoff::Vote;
 use crate::id::IncidentId;
+use crate::person::person;
 
 /// A question that waits for an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +23,23 @@ pub struct Question {
     pub token: String,
     /// When it was asked.
     pub asked: Timestamp,
-    /// When it lapses.
+    /// When it lapses, whoever has answered by then.
     pub expires: Timestamp,
+    /// How many different people have to grant it, from 1.
+    pub approvals: u8,
+}
+
+/// One person's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Yes or no.
+    pub vote: Vote,
+    /// Who, as they were recognised.
+    pub by: String,
+    /// In their words, data only.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How a question stands.
@@ -29,16 +47,56 @@ pub struct Question {
 pub struct Standing {
     /// The question.
     pub question: Question,
-    /// The one answer that counts, with who gave it and when.
-    pub vote: Option<(Vote, String, Timestamp)>,
+    /// The answers that count, in their order. Where they decide, the last one did.
+    pub answers: Vec<Answer>,
+}
+
+impl Standing {
+    /// What the answers decide: a denial at once, grants as soon as enough different people gave
+    /// one ([`person`]). `None`: the question is open.
+    pub fn outcome(&self) -> Option<Vote> {
+        if self.answers.iter().any(|answer| answer.vote == Vote::Deny) {
+            return Some(Vote::Deny);
+        }
+        (self.granted() >= usize::from(self.question.approvals.max(1))).then_some(Vote::Grant)
+    }
+
+    /// Different people who granted.
+    pub fn granted(&self) -> usize {
+        let grants = self.answers.iter().filter(|answer| answer.vote == Vote::Grant);
+        grants.map(|answer| person(&answer.by)).collect::<BTreeSet<_>>().len()
+    }
+
+    /// What casting this answer on that plan comes to, as the question stands; an adapter keeps the
+    /// answer where it says [`Cast::Counted`] or [`Cast::Noted`], and nothing else came between.
+    pub fn judge(&self, digest: &Digest, answer: &Answer) -> Cast {
+        if self.question.digest != *digest {
+            return Cast::OtherPlan;
+        }
+        if let Some(outcome) = self.outcome() {
+            return if outcome == answer.vote { Cast::Already } else { Cast::TooLate };
+        }
+        if answer.at >= self.question.expires {
+            return Cast::Lapsed;
+        }
+        let mut after = self.clone();
+        after.answers.push(answer.clone());
+        match after.outcome() {
+            Some(_) => Cast::Counted,
+            None if after.granted() == self.granted() => Cast::Already,
+            None => Cast::Noted,
+        }
+    }
 }
 
 /// What came of casting a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cast {
-    /// It counts.
+    /// It counts, and the question is decided by it.
     Counted,
-    /// The same answer was given before.
+    /// It counts, and somebody else has to grant too.
+    Noted,
+    /// The same answer was given before: by anybody where it decided, else by the same person.
     Already,
     /// Another answer was given before; this one gets nothing.
     TooLate,
@@ -56,17 +114,16 @@ pub enum Cast {
 pub trait Approvals: Send + Sync {
     /// Asks; asking the same again (incident and digest) changes only the token.
     async fn ask(&self, question: Question) -> Result<(), StoreError>;
-    /// Casts a vote atomically: the first one counts, whoever comes second.
+    /// Casts a vote atomically, as [`Standing::judge`] says: of answers at once, each meets the
+    /// question as the one before left it.
     async fn cast(
         &self,
         incident: IncidentId,
         digest: &Digest,
-        vote: Vote,
-        by: &str,
-        at: Timestamp,
+        answer: Answer,
     ) -> Result<Cast, StoreError>;
     /// How the incident's newest question stands.
     async fn standing(&self, incident: IncidentId) -> Result<Option<Standing>, StoreError>;
-    /// Questions without an answer, oldest first.
+    /// Questions that are not decided, oldest first.
     async fn open_questions(&self) -> Result<Vec<Question>, StoreError>;
 }

@@ -15,7 +15,7 @@ mod trail;
 mod windows;
 
 pub use account::{Account, AccountError, WriteKey};
-pub use approvals::{Approvals, Cast, Question, Standing};
+pub use approvals::{Answer, Approvals, Cast, Question, Standing};
 pub use channel::{Channel, ChannelError};
 pub use clock::Clock;
 pub use detector::{Correlator, DetectError, Detector, Found};

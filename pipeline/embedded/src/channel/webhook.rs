@@ -99,6 +99,7 @@ pub(super) mod tests {
             risk: None,
             digest: None,
             time: jiff::Timestamp::UNIX_EPOCH,
+            recipient: None,
         }
     }
 

@@ -3,14 +3,18 @@
 use aisaws_core::canonical::Digest;
 use aisaws_core::handoff::Vote;
 use aisaws_core::id::IncidentId;
-use aisaws_core::port::{Approvals, Cast, Question, Standing, StoreError};
+use aisaws_core::port::{Answer, Approvals, Cast, Question, Standing, StoreError};
 use async_trait::async_trait;
-use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::Store;
 use super::column::{digest, incident, nanos, time};
+
+/// The columns that [`question`] reads.
+const QUESTION: &str = "select question.incident, digest, token, asked, expires, \
+                        coalesce(approvals, 1), vote, voter, voted \
+                        from question left join quorum on quorum.incident = question.incident";
 
 #[async_trait]
 impl Approvals for Store {
@@ -22,12 +26,10 @@ impl Approvals for Store {
         &self,
         incident: IncidentId,
         digest: &Digest,
-        vote: Vote,
-        by: &str,
-        at: Timestamp,
+        answer: Answer,
     ) -> Result<Cast, StoreError> {
-        let (digest, by) = (digest.clone(), by.to_owned());
-        self.write("keep a vote", move |tx| cast(tx, incident, &digest, vote, &by, at)).await
+        let digest = digest.clone();
+        self.write("keep a vote", move |tx| cast(tx, incident, &digest, &answer)).await
     }
 
     async fn standing(&self, incident: IncidentId) -> Result<Option<Standing>, StoreError> {
@@ -36,10 +38,9 @@ impl Approvals for Store {
 
     async fn open_questions(&self) -> Result<Vec<Question>, StoreError> {
         self.read("list open questions", move |db| {
-            db.prepare_cached(
-                "select incident, digest, token, asked, expires from question \
-                 where vote is null order by asked_at, incident",
-            )?
+            db.prepare_cached(&format!(
+                "{QUESTION} where vote is null order by asked_at, question.incident"
+            ))?
             .query_map([], question)?
             .collect()
         })
@@ -65,6 +66,10 @@ fn ask(tx: &Transaction<'_>, question: &Question) -> Result<(), rusqlite::Error>
             nanos(question.asked),
             question.expires.to_string(),
         ])?;
+        // What belongs to the question before.
+        tx.prepare_cached("delete from answer where incident = ?1")?.execute([&incident])?;
+        tx.prepare_cached("insert or replace into quorum (incident, approvals) values (?1, ?2)")?
+            .execute(params![incident, question.approvals])?;
     }
     Ok(())
 }
@@ -73,42 +78,61 @@ fn cast(
     tx: &Transaction<'_>,
     incident: IncidentId,
     digest: &Digest,
-    vote: Vote,
-    by: &str,
-    at: Timestamp,
+    answer: &Answer,
 ) -> Result<Cast, rusqlite::Error> {
-    let Some(Standing { question, vote: before }) = standing(tx, incident)? else {
+    let Some(standing) = standing(tx, incident)? else {
         return Ok(Cast::NotAsked);
     };
-    if question.digest != *digest {
-        return Ok(Cast::OtherPlan);
+    let cast = standing.judge(digest, answer);
+    if !matches!(cast, Cast::Counted | Cast::Noted) {
+        return Ok(cast);
     }
-    match before {
-        Some((before, ..)) if before == vote => return Ok(Cast::Already),
-        Some(_) => return Ok(Cast::TooLate),
-        None => {}
+    let Answer { vote, by, reason, at } = answer;
+    let (incident, vote, at) = (incident.to_string(), vote.to_string(), at.to_string());
+    tx.prepare_cached(
+        "insert into answer (incident, number, vote, voter, reason, voted) \
+         select ?1, count(*) + 1, ?2, ?3, ?4, ?5 from answer where incident = ?1",
+    )?
+    .execute(params![incident, vote, by, reason, at])?;
+    if cast == Cast::Counted {
+        tx.prepare_cached(
+            "update question set vote = ?2, voter = ?3, voted = ?4 where incident = ?1",
+        )?
+        .execute(params![incident, vote, by, at])?;
     }
-    if at >= question.expires {
-        return Ok(Cast::Lapsed);
-    }
-    tx.prepare_cached("update question set vote = ?2, voter = ?3, voted = ?4 where incident = ?1")?
-        .execute(params![incident.to_string(), vote.to_string(), by, at.to_string()])?;
-    Ok(Cast::Counted)
+    Ok(cast)
 }
 
 fn standing(db: &Connection, incident: IncidentId) -> Result<Option<Standing>, rusqlite::Error> {
-    db.prepare_cached(
-        "select incident, digest, token, asked, expires, vote, voter, voted \
-         from question where incident = ?1",
-    )?
-    .query_row([incident.to_string()], |row| {
-        let vote = match row.get::<_, Option<Spoken>>(5)? {
-            Some(Spoken(vote)) => Some((vote, row.get(6)?, time(row, 7)?)),
-            None => None,
-        };
-        Ok(Standing { question: question(row)?, vote })
-    })
-    .optional()
+    let incident = incident.to_string();
+    let found = db
+        .prepare_cached(&format!("{QUESTION} where question.incident = ?1"))?
+        .query_row([&incident], |row| {
+            let decided = match row.get::<_, Option<Spoken>>(6)? {
+                Some(Spoken(vote)) => {
+                    let (by, reason) = (row.get(7)?, String::new());
+                    Some(Answer { vote, by, reason, at: time(row, 8)? })
+                }
+                None => None,
+            };
+            Ok((question(row)?, decided))
+        })
+        .optional()?;
+    let Some((question, decided)) = found else { return Ok(None) };
+    let mut answers = db
+        .prepare_cached(
+            "select vote, voter, reason, voted from answer where incident = ?1 order by number",
+        )?
+        .query_map([&incident], |row| {
+            let Spoken(vote) = row.get(0)?;
+            Ok(Answer { vote, by: row.get(1)?, reason: row.get(2)?, at: time(row, 3)? })
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    if answers.is_empty() {
+        // As it was kept when one answer was all there was.
+        answers.extend(decided);
+    }
+    Ok(Some(Standing { question, answers }))
 }
 
 fn question(row: &Row<'_>) -> Result<Question, rusqlite::Error> {
@@ -118,6 +142,7 @@ fn question(row: &Row<'_>) -> Result<Question, rusqlite::Error> {
         token: row.get(2)?,
         asked: time(row, 3)?,
         expires: time(row, 4)?,
+        approvals: row.get(5)?,
     })
 }
 

@@ -119,7 +119,7 @@ create table if not exists write_made (
     primary key (resource, at, incident, seq)
 ) strict, without rowid;
 
--- The newest question about each incident, and the one answer that counts.
+-- The newest question about each incident, and the answer that decided it.
 create table if not exists question (
     incident text    primary key,
     digest   text    not null,            -- of the plan
@@ -131,6 +131,22 @@ create table if not exists question (
     voter    text,
     voted    text
 ) strict;
+-- Answers that count, in their order. Questions of stores without this table have theirs above.
+create table if not exists answer (
+    incident text    not null,
+    number   integer not null,            -- from 1
+    vote     text    not null,
+    voter    text    not null,
+    reason   text    not null,
+    voted    text    not null,
+    primary key (incident, number)
+) strict, without rowid;
+
+-- How many people have to grant, where one is not enough.
+create table if not exists quorum (
+    incident  text    primary key,
+    approvals integer not null
+) strict, without rowid;
 create index if not exists question_open on question (asked_at, incident) where vote is null;
 
 -- States that were read, under their digests.

@@ -10,6 +10,9 @@ use async_trait::async_trait;
 
 use super::TOKEN;
 
+/// Recorded with an answer where the link was sent to nobody in particular.
+const ANYBODY: &str = "whoever held the link";
+
 /// A channel whose questions carry a link to the approval page.
 pub struct LinkChannel {
     inner: Arc<dyn Channel>,
@@ -17,8 +20,8 @@ pub struct LinkChannel {
     key: LinkKey,
     /// Address of the page.
     page: String,
-    /// Who gets the link, as recorded with an answer.
-    approver: String,
+    /// Who gets a link, each one of their own, as recorded with an answer.
+    approvers: Vec<String>,
 }
 
 impl std::fmt::Debug for LinkChannel {
@@ -28,18 +31,20 @@ impl std::fmt::Debug for LinkChannel {
 }
 
 impl LinkChannel {
-    /// Adds links to what goes to `inner`.
+    /// Adds links to what goes to `inner`: a message to each approver. Where nobody is named, one
+    /// goes to everybody.
     pub fn new(
         inner: Arc<dyn Channel>,
         approvals: Arc<dyn Approvals>,
         key: LinkKey,
         page: String,
-        approver: String,
+        approvers: Vec<String>,
     ) -> Self {
-        Self { inner, approvals, key, page, approver }
+        Self { inner, approvals, key, page, approvers }
     }
 
-    async fn link(&self, message: &Message) -> Result<Option<String>, ChannelError> {
+    /// What a link to answer says, but for the approver.
+    async fn claims(&self, message: &Message) -> Result<Option<Claims>, ChannelError> {
         let (Status::WaitingApproval, Some(digest)) = (message.status, &message.digest) else {
             return Ok(None);
         };
@@ -53,10 +58,24 @@ impl LinkChannel {
         let claims = Claims {
             incident: message.incident,
             digest: digest.clone(),
-            approver: self.approver.clone(),
+            approver: ANYBODY.to_owned(),
             expires: standing.question.expires,
         };
-        Ok(Some(format!("{}?{TOKEN}={}", self.page, self.key.sign(&claims))))
+        Ok(Some(claims))
+    }
+
+    /// The message to one approver.
+    fn to(&self, approver: Option<&str>, message: &Message, claims: &Claims) -> Message {
+        let mut claims = claims.clone();
+        let mut message = message.clone();
+        if let Some(approver) = approver {
+            approver.clone_into(&mut claims.approver);
+            message.id = format!("{}/{approver}", message.id);
+            message.recipient = Some(approver.to_owned());
+        }
+        let link = format!("{}?{TOKEN}={}", self.page, self.key.sign(&claims));
+        message.lines.push(format!("look at the plan and answer here: {link}"));
+        message
     }
 }
 
@@ -67,13 +86,18 @@ impl Channel for LinkChannel {
     }
 
     async fn send(&self, message: &Message) -> Result<(), ChannelError> {
-        match self.link(message).await? {
-            None => self.inner.send(message).await,
-            Some(link) => {
-                let mut message = message.clone();
-                message.lines.push(format!("look at the plan and answer here: {link}"));
-                self.inner.send(&message).await
-            }
+        let Some(claims) = self.claims(message).await? else {
+            return self.inner.send(message).await;
+        };
+        if self.approvers.is_empty() {
+            return self.inner.send(&self.to(None, message, &claims)).await;
         }
+        // One who cannot be told keeps nobody else from it.
+        let mut told = Ok(());
+        for approver in &self.approvers {
+            let sent = self.inner.send(&self.to(Some(approver), message, &claims)).await;
+            told = told.and(sent);
+        }
+        told
     }
 }

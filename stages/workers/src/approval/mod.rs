@@ -10,7 +10,8 @@ use aisaws_app::approve;
 use aisaws_app::link::{Claims, LinkKey};
 use aisaws_core::handoff::Vote;
 use aisaws_core::ledger::Entry;
-use aisaws_core::port::{Cast, Ports, StoreError};
+use aisaws_core::person::person;
+use aisaws_core::port::{Cast, Ports, Standing, StoreError};
 
 use crate::http::{Request, Response};
 pub use channel::LinkChannel;
@@ -94,8 +95,9 @@ async fn show(ports: &Ports, token: &str, claims: &Claims) -> Result<Response, P
             Page::plain("Nothing is asked", "Nothing is asked about this incident.").response(404)
         );
     };
-    if let Some((vote, by, at)) = &standing.vote {
-        let line = format!("{by} answered `{vote}` at {at}. The first answer counts.");
+    if let (Some(outcome), Some(last)) = (standing.outcome(), standing.answers.last()) {
+        let line =
+            format!("{} answered `{outcome}` at {}. The first answer counts.", last.by, last.at);
         return Ok(Page::plain("This question was answered", &line).response(200));
     }
     if standing.question.digest != claims.digest {
@@ -103,6 +105,11 @@ async fn show(ports: &Ports, token: &str, claims: &Claims) -> Result<Response, P
             "The resource changed and the plan with it; open the newest link that was sent to you.";
         return Ok(Page::plain("This plan is no longer the one in question", line).response(409));
     }
+    let me = person(&claims.approver);
+    let before = match standing.answers.iter().find(|answer| person(&answer.by) == me) {
+        Some(mine) => format!("You granted it at {}; somebody else has to grant it too.", mine.at),
+        None => people(&standing),
+    };
     let incident = ports.incidents.get(claims.incident).await?;
     let resource = incident.map(|i| i.detected.resource.to_string()).unwrap_or_default();
     let (findings, changes) = plan(ports, claims).await?;
@@ -116,7 +123,18 @@ async fn show(ports: &Ports, token: &str, claims: &Claims) -> Result<Response, P
         changes,
         token: token.to_owned(),
     };
-    Ok(Page::question(question).response(200))
+    Ok(Page::question(question, before).response(200))
+}
+
+/// Whose grant is needed beside the reader's, in words; empty where one person's is enough.
+fn people(standing: &Standing) -> String {
+    let (needed, granted) = (standing.question.approvals, standing.granted());
+    let names: Vec<&str> = standing.answers.iter().map(|answer| answer.by.as_str()).collect();
+    match (needed, names.as_slice()) {
+        (0 | 1, _) => String::new(),
+        (_, []) => format!("{needed} different people have to grant it."),
+        (_, names) => format!("{granted} of {needed} people granted it: {}.", names.join(", ")),
+    }
 }
 
 /// What convicted, and what the plan changes, in words.
@@ -144,10 +162,20 @@ async fn cast(
     reason: &str,
 ) -> Result<Response, PageError> {
     let by = claims.approver.as_str();
-    let cast = approve::vote(ports, claims.incident, &claims.digest, vote, by, reason).await?;
+    let mut cast = approve::vote(ports, claims.incident, &claims.digest, vote, by, reason).await?;
+    if cast == Cast::Already {
+        // By the same person, while somebody else's is missing.
+        let standing = ports.approvals.standing(claims.incident).await?;
+        if standing.is_some_and(|standing| standing.outcome().is_none()) {
+            cast = Cast::Noted;
+        }
+    }
     let (status, title, line) = match (cast, vote) {
         (Cast::Counted | Cast::Already, Vote::Grant) => {
             (200, "Granted", "The repair is on its way; the alert will tell how it ended.")
+        }
+        (Cast::Noted, _) => {
+            (200, "Granted, and waiting", "Your answer counts. Somebody else has to grant it too.")
         }
         (Cast::Counted | Cast::Already, Vote::Deny) => {
             (200, "Denied", "The resource is left as it is.")

@@ -31,10 +31,12 @@ impl Page {
         Self { title: title.to_owned(), lines: vec![line.to_owned()], question: None }
     }
 
-    pub(super) fn question(question: Question) -> Self {
+    /// With whose grants it has or needs, where that is worth a line.
+    pub(super) fn question(question: Question, people: String) -> Self {
         let title = "A repair waits for your answer".to_owned();
-        let lines =
-            vec!["Nothing has been changed yet, and opening this page changes nothing.".to_owned()];
+        let unchanged = "Nothing has been changed yet, and opening this page changes nothing.";
+        let mut lines = vec![unchanged.to_owned()];
+        lines.extend(Some(people).filter(|people| !people.is_empty()));
         Self { title, lines, question: Some(question) }
     }
 

@@ -67,7 +67,7 @@ fn entries(scene: &Scene) -> Vec<Entry> {
             snapshot: digest.clone(),
             target: digest.clone(),
         },
-        Entry::ApprovalAsked { digest: digest.clone(), expires: scene.at(60) },
+        Entry::ApprovalAsked { digest: digest.clone(), expires: scene.at(60), approvals: 2 },
         Entry::Voted {
             vote: Vote::Deny,
             by: HOSTILE.join(" "),

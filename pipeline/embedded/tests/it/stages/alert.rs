@@ -55,7 +55,7 @@ fn taken_back() -> Entry {
 }
 
 fn asked() -> Entry {
-    Entry::ApprovalAsked { digest: digest(), expires: jiff::Timestamp::MAX }
+    Entry::ApprovalAsked { digest: digest(), expires: jiff::Timestamp::MAX, approvals: 1 }
 }
 
 fn voted(vote: Vote) -> Entry {
@@ -208,6 +208,7 @@ fn logged_verdict(by_risk: Decision, reasons: Vec<String>) -> Verdict {
         reasons,
         limits: Vec::new(),
         approval_timeout_seconds: 60,
+        approvals: 1,
     }
 }
 

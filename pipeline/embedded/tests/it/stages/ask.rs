@@ -47,6 +47,7 @@ async fn the_question_names_the_plan_the_token_and_its_end() {
         token: TOKEN.to_owned(),
         asked,
         expires: asked + Duration::from_secs(u64::from(PATIENCE_SECONDS)),
+        approvals: 1,
     };
     assert_eq!(world.store.open_questions().await.unwrap(), [question]);
 }
@@ -56,7 +57,7 @@ async fn the_ledger_has_the_question() {
     let (world, prepared) = planned().await;
     ask_human(&world, &[]).run(world.cx("q"), ask(&prepared, TOKEN)).await.unwrap();
     let expires = world.clock.now() + Duration::from_secs(u64::from(PATIENCE_SECONDS));
-    let entry = Entry::ApprovalAsked { digest: digest_of(&prepared), expires };
+    let entry = Entry::ApprovalAsked { digest: digest_of(&prepared), expires, approvals: 1 };
     assert_eq!(world.entries().await.last(), Some(&entry));
 }
 

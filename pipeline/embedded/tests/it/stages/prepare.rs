@@ -127,6 +127,22 @@ async fn the_strictest_limit_of_what_convicts_holds() {
 }
 
 #[tokio::test]
+async fn the_most_people_that_what_convicts_asks_for_are_asked() {
+    let asks = |control, approvals| Limit { approvals, ..limit(control, Decision::AskHuman) };
+    let rows = [
+        (vec![], 1),
+        (vec![asks(ACL, 2)], 2),
+        (vec![asks(ACL, 1), asks(BLOCK, 3)], 3),
+        (vec![asks("s3.bucket-policy-public", 2)], 1),
+    ];
+    for (limits, expected) in rows {
+        let world = World::new(public()).await;
+        let after = prepared(&world, Decision::AskHuman, limits.clone()).await;
+        assert_eq!(after.decided.verdict.approvals, expected, "{limits:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_control_that_is_silent_limits_nothing() {
     let block = "PublicAccessBlockConfiguration";
     let world = World::new(with(public(), block, clean()[block].clone())).await;

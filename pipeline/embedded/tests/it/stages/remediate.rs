@@ -135,6 +135,15 @@ async fn a_ballot_for_another_plan_is_refused() {
 }
 
 #[tokio::test]
+async fn one_grant_is_refused_where_two_people_have_to_grant() {
+    let (world, mut prepared) = planned(Decision::AskHuman).await;
+    // The question was kept as one person's; what was decided counts.
+    prepared.decided.verdict.approvals = 2;
+    world.answered(&digest_of(&prepared), Some(Vote::Grant)).await;
+    assert_refused(&world, granted(prepared), Fault::Refused).await;
+}
+
+#[tokio::test]
 async fn a_plan_that_the_ledger_does_not_know_is_refused() {
     let (world, mut prepared) = planned(Decision::Act).await;
     prepared.preparation.digest = Some(other());

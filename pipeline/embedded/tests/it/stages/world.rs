@@ -11,7 +11,9 @@ use aisaws_core::handoff::{
 use aisaws_core::id::IncidentId;
 use aisaws_core::ledger::Entry;
 use aisaws_core::message::Message;
-use aisaws_core::port::{Approvals as _, Channel, ChannelError, Clock, Incidents as _, Question};
+use aisaws_core::port::{
+    Answer, Approvals as _, Channel, ChannelError, Clock, Incidents as _, Question,
+};
 use aisaws_core::resource::ResourceRef;
 use aisaws_core::risk::{Decision, Risk};
 use aisaws_core::source::cloudtrail;
@@ -130,7 +132,12 @@ pub(super) fn with(mut state: Value, field: &str, value: Value) -> Value {
 }
 
 pub(super) fn limit(control: &str, max: Decision) -> Limit {
-    Limit { control: control.into(), max, reason: format!("`{control}`: {max} at most") }
+    Limit {
+        control: control.into(),
+        max,
+        reason: format!("`{control}`: {max} at most"),
+        approvals: 1,
+    }
 }
 
 pub(super) fn failure() -> Failure {
@@ -201,6 +208,7 @@ impl World {
                 reasons: vec!["so it was decided".to_owned()],
                 limits,
                 approval_timeout_seconds: PATIENCE_SECONDS,
+                approvals: 1,
             },
         }
     }
@@ -232,10 +240,13 @@ impl World {
         let (asked, incident) = (self.clock.now(), self.incident());
         let expires = asked + Duration::from_secs(u64::from(PATIENCE_SECONDS));
         let (token, digest) = ("token".to_owned(), digest.clone());
-        let question = Question { incident, digest: digest.clone(), token, asked, expires };
+        let question =
+            Question { incident, digest: digest.clone(), token, asked, expires, approvals: 1 };
         self.store.ask(question).await.unwrap();
         if let Some(vote) = vote {
-            self.store.cast(incident, &digest, vote, "ann", asked).await.unwrap();
+            let by = "ann".to_owned();
+            let answer = Answer { vote, by, reason: String::new(), at: asked };
+            self.store.cast(incident, &digest, answer).await.unwrap();
         }
     }
 
