@@ -264,6 +264,99 @@ fn replay_tells_what_another_policy_would_decide() {
 }
 
 #[test]
+fn replay_compares_what_is_selected() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    run(aisaws(&store).arg("respond").arg(demo_events(folder.path())));
+    let compared = |arguments: &[&str]| -> Vec<Value> {
+        let replay = json(aisaws(&store).arg("replay").args(arguments));
+        assert_eq!(replay["differing"], 0, "{replay:#}");
+        replay["incidents"].as_array().unwrap().clone()
+    };
+    let all = compared(&[]);
+    let bucket = "acme-quarterly-reports";
+    let arn = format!("arn:aws:s3:::{bucket}");
+    for name in [bucket, arn.as_str()] {
+        let rows = compared(&["--resource", name]);
+        assert!(!rows.is_empty() && rows.len() < all.len());
+        assert!(rows.iter().all(|row| row["resource"]["id"] == bucket), "{rows:#?}");
+    }
+    let id = all[0]["incident"].as_str().unwrap();
+    let rows = compared(&["--id", id]);
+    assert_eq!(rows.iter().map(|row| &row["incident"]).collect::<Vec<_>>(), [id]);
+    let opens = compared(&["--event-name", "AuthorizeSecurityGroupIngress"]);
+    assert!(!opens.is_empty());
+    assert!(opens.iter().all(|row| row["resource"]["type"] == "AWS::EC2::SecurityGroup"));
+    for nobody in [["--actor", "nobody"], ["--resource", "none"], ["--event-name", "None"]] {
+        assert!(compared(&nobody).is_empty());
+    }
+    // Whoever called is a caller of some incidents, and everybody together of all.
+    let scenario = include_str!("../../../pipeline/cli/demo/scenario.json");
+    let scenario: Value = serde_json::from_str(scenario).unwrap();
+    let callers: std::collections::BTreeSet<&str> = scenario["Records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|record| record["userIdentity"]["arn"].as_str())
+        .collect();
+    let mut by_caller = std::collections::BTreeSet::new();
+    for caller in callers {
+        let rows = compared(&["--actor", caller]);
+        by_caller.extend(rows.iter().map(|row| row["incident"].to_string()));
+    }
+    assert!(!by_caller.is_empty() && by_caller.len() <= all.len());
+}
+
+#[test]
+fn a_live_rerun_of_what_is_clean_starts_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    let report = json(aisaws(&store).arg("respond").arg(demo_events(folder.path())));
+    let id = incident(&report, "acme-quarterly-reports")["id"].as_str().unwrap().to_owned();
+    let before = crate::program::ledger(&store);
+    let live = json(aisaws(&store).args(["replay", "--live", &id, "--yes"]));
+    assert_eq!(live["rerun"], Value::Null, "{live:#}");
+    assert_eq!(crate::program::ledger(&store), before);
+}
+
+#[test]
+fn a_live_rerun_shows_its_plan_and_repairs_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("s.sqlite");
+    let events = demo_events(folder.path());
+    // Only recorded at first; then the policy in force repairs.
+    let policy = folder.path().join("policy.toml");
+    let shipped = include_str!("../../../stages/decide/policy.toml");
+    std::fs::write(&policy, shipped.replace("max = \"act\"", "max = \"log_only\"")).unwrap();
+    let observed =
+        json(aisaws(&store).env("AISAWS_DECIDE_POLICY", &policy).arg("respond").arg(events));
+    let first = incident(&observed, "acme-quarterly-reports");
+    assert_eq!(first["status"], "logged");
+    let id = first["id"].as_str().unwrap();
+    let live = || run(aisaws(&store).args(["replay", "--live", id, "--yes", "--output", "json"]));
+    let done = live();
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let answer: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(answer["status"], "remediated", "{answer:#}");
+    assert!(text(&done.stderr).contains(answer["digest"].as_str().unwrap()), "the plan is shown");
+    let shown = json(aisaws(&store).args(["incident", "show", answer["rerun"].as_str().unwrap()]));
+    let asked = &shown["ledger"][0]["entry"]["detected"]["rerun"];
+    assert_eq!(
+        (&asked["by"], &asked["of"], &asked["run"]),
+        (&"tester".into(), &id.into(), &1.into())
+    );
+    let writes = crate::program::writes(&store);
+    let again = live();
+    let answer: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(answer["rerun"], Value::Null, "{answer:#}");
+    assert_eq!(crate::program::writes(&store), writes);
+    // What a person asked for is no incident that rules or policy would find.
+    let replay = json(aisaws(&store).env("AISAWS_DECIDE_POLICY", &policy).arg("replay"));
+    assert_eq!(replay["differing"], 0, "{replay:#}");
+    assert_eq!(json(aisaws(&store).args(["store", "verify"]))["holds"], true);
+}
+
+#[test]
 fn a_changed_ledger_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("s.sqlite");

@@ -13,6 +13,7 @@ pub mod intake;
 pub mod join;
 pub mod limit;
 pub mod link;
+pub mod live;
 pub mod network;
 pub mod open;
 pub mod origin;

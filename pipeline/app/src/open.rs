@@ -233,6 +233,7 @@ fn detected(id: IncidentId, event: &Event, found: Group, signals: Signals) -> Op
         severity: counted().map(|hit| hit.severity).max()?,
         signals,
         flood,
+        rerun: None,
     })
 }
 

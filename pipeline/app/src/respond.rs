@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use aisaws_core::event::Event;
 use aisaws_core::handoff::Detected;
 use aisaws_core::id::{EventId, IncidentId};
 use aisaws_core::port::{Ports, StoreError};
@@ -95,6 +96,11 @@ impl Responder {
         messages: &[(String, String)],
     ) -> Result<Batch, StoreError> {
         take_in_messages(&self.examiner, &self.keeper(), messages).await
+    }
+
+    /// Whether the event is a call of our own.
+    pub fn is_own(&self, event: &Event) -> bool {
+        self.examiner.own.caused(event)
     }
 
     fn keeper(&self) -> Keeper {

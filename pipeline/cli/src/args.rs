@@ -50,7 +50,7 @@ pub(crate) struct Place {
     /// On a deployment in AWS instead of the local store
     #[arg(long, global = true)]
     pub(crate) aws: bool,
-    /// The deployment's CloudFormation stack [default: what the AISAWS_* variables of its
+    /// With --aws: the deployment's CloudFormation stack [default: what the variables of its
     /// functions say where AISAWS_TABLE is set, else `aisaws`]
     #[arg(long, global = true, value_name = "NAME", requires = "aws")]
     pub(crate) stack: Option<String>,
@@ -99,6 +99,9 @@ pub(crate) enum Command {
         command: Approval,
     },
     /// Re-run stored events through the present rules and policy, on a simulated account
+    #[command(
+        after_help = "The events that are re-run are all that are stored: earlier ones make the state that later ones meet. With --aws those before --until are, in the order in which they happened, each responded to before the next, as then; our own calls among them are left out, for the simulated account has what would be written now. The options select the incidents that are compared.\n\nNothing outside a temporary folder is written, except with --live."
+    )]
     Replay(Replay),
     /// Controls: what is checked and repaired
     #[command(subcommand)]
@@ -291,21 +294,39 @@ pub(crate) struct Vote {
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// Events not before this time (RFC 3339)
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Incidents not before this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<Timestamp>,
-    /// Events before this time
+    /// Incidents before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<Timestamp>,
     /// Incidents of this rule, then or now
     #[arg(long, value_name = "ID")]
     pub(crate) rule: Option<String>,
-    /// Events of this name
+    /// Incidents with an event of this name
     #[arg(long, value_name = "NAME")]
     pub(crate) event_name: Option<String>,
+    /// Incidents about this resource: its id, its ARN, or as tables show it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) resource: Option<String>,
+    /// Incidents with an event of this caller: an ARN of a user, role or session, an access key, or a name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) actor: Option<String>,
     /// The event or incident of this id
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
+    /// With --aws: re-run no events before this time, and take resources as AWS creates them then
+    /// [default: all events]
+    #[arg(long, value_name = "TIME", requires = "aws")]
+    pub(crate) history_since: Option<Timestamp>,
+    /// Respond to this incident once more, for real, after showing what would be written now
+    #[arg(long, value_name = "ID", conflicts_with_all = ["since", "until", "rule", "event_name", "resource", "actor", "id", "history_since"])]
+    pub(crate) live: Option<String>,
+    /// With --live: do not ask for confirmation
+    #[arg(long, short, requires = "live")]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Subcommand)]

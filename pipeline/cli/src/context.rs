@@ -86,14 +86,30 @@ impl Context {
         observer: Option<Arc<dyn Observer>>,
         channels: Vec<Arc<dyn Channel>>,
     ) -> anyhow::Result<Embedded> {
-        let settings = Settings {
-            weights: self.weights()?,
-            policy: self.policy()?,
-            channels,
-            logged: self.logged(),
-            observer,
-        };
-        Ok(Embedded::open(path, settings)?)
+        Ok(Embedded::open(path, self.settings(observer, channels)?)?)
+    }
+
+    fn settings(
+        &self,
+        observer: Option<Arc<dyn Observer>>,
+        channels: Vec<Arc<dyn Channel>>,
+    ) -> anyhow::Result<Settings> {
+        let (weights, policy, logged) = (self.weights()?, self.policy()?, self.logged());
+        Ok(Settings { weights, policy, channels, logged, observer })
+    }
+
+    /// Opens a store of its own in that folder, at the time of that clock, on which no more is
+    /// decided than that and nobody is told of anything.
+    #[cfg(feature = "aws")]
+    pub(crate) fn open_scratch(
+        &self,
+        folder: &Path,
+        clock: Arc<dyn aisaws_core::port::Clock>,
+        max: aisaws_core::risk::Decision,
+    ) -> anyhow::Result<Embedded> {
+        let mut settings = self.settings(None, Vec::new())?;
+        settings.policy.lower_to(max);
+        Ok(Embedded::open_at(&folder.join("replay.sqlite"), settings, clock)?)
     }
 
     /// What is told of what was only logged.
@@ -124,9 +140,14 @@ impl Context {
 
     /// The responder over these ports.
     pub(crate) fn responder(&self, ports: Ports) -> anyhow::Result<Responder> {
+        self.responder_as(ports, self.config.own.roles.clone())
+    }
+
+    /// As [`Context::responder`], where these roles are our own.
+    pub(crate) fn responder_as(&self, ports: Ports, own: Vec<String>) -> anyhow::Result<Responder> {
         let examiner = Examiner {
             detector: Arc::new(self.rules()?),
-            own: OwnRoles::new(self.config.own.roles.clone()),
+            own: OwnRoles::new(own),
             suppressions: self.config.suppress.clone(),
             touched: aisaws_controls::touched,
         };

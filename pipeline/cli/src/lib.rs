@@ -84,6 +84,10 @@ fn chain(error: &anyhow::Error) -> String {
 fn is_usage(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<Usage>()
+            || matches!(
+                cause.downcast_ref::<aisaws_app::live::LiveError>(),
+                Some(aisaws_app::live::LiveError::UnderWay(..))
+            )
             || cause.is::<aisaws_app::config::ConfigError>()
             || cause.is::<aisaws_app::input::InputError>()
             || cause.is::<aisaws_decide::PolicyError>()

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use aisaws_core::id::IncidentId;
 use aisaws_core::port::{Ports, StoreError};
-use aisaws_embedded::Embedded;
+use aisaws_embedded::{Embedded, ResponderLock};
 
 use crate::args::Place;
 use crate::context::Context;
+use crate::output;
 
 /// An opened store.
 pub(crate) enum Opened {
@@ -39,6 +40,32 @@ impl Opened {
             Self::Local(embedded) => embedded.ports(),
             #[cfg(feature = "aws")]
             Self::Aws(deployment) => deployment.ports(),
+        }
+    }
+
+    /// Who runs this command: the user of this machine as the environment names them, or the caller
+    /// as AWS sees them.
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "AWS is asked"))]
+    pub(crate) async fn person(&self) -> anyhow::Result<String> {
+        match self {
+            Self::Local(_) => Ok(["SUDO_USER", "USER", "LOGNAME", "USERNAME"]
+                .iter()
+                .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+                .unwrap_or_else(|| "local user".to_owned())),
+            #[cfg(feature = "aws")]
+            Self::Aws(deployment) => deployment.caller().await,
+        }
+    }
+
+    /// The right to respond on the local store; in AWS, Step Functions runs each incident once.
+    pub(crate) async fn lock(&self) -> anyhow::Result<Option<ResponderLock>> {
+        match self {
+            Self::Local(embedded) => {
+                let waiting = "another process is responding on this store; waiting for it";
+                Ok(Some(embedded.lock(|| output::note(waiting)).await?))
+            }
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => Ok(None),
         }
     }
 

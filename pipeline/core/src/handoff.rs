@@ -102,6 +102,22 @@ pub struct Detected {
     /// What it collects, where it stands for the hits of a rule beyond its limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flood: Option<Flood>,
+    /// Who asked for it, where it responds to an earlier incident once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<Box<Rerun>>,
+}
+
+/// A response to an earlier incident once more, because somebody asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rerun {
+    /// The incident that was found first.
+    pub of: IncidentId,
+    /// The how manieth re-run of it, from 1.
+    pub run: u32,
+    /// Who asked, as they were recognised.
+    pub by: String,
+    /// The plan they were shown; no other one is applied.
+    pub digest: Digest,
 }
 
 /// Hits of a rule in one hour of event time, beyond the incidents it may open then.

@@ -75,9 +75,20 @@ impl Embedded {
     /// # Errors
     /// [`OpenError`].
     pub fn open(path: &Path, settings: Settings) -> Result<Self, OpenError> {
+        Self::open_at(path, settings, Arc::new(SystemClock))
+    }
+
+    /// As [`Embedded::open`], at the time of another clock.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_at(
+        path: &Path,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
         let Settings { weights, policy, channels, logged, observer } = settings;
         let store = Store::open(path)?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut incidents: Arc<dyn Incidents> = Arc::new(store.clone());
         if let Some(observer) = observer {
             incidents = Arc::new(Watched::new(incidents, observer));

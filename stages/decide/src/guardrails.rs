@@ -146,6 +146,7 @@ mod tests {
                 origin: Box::default(),
             },
             flood: None,
+            rerun: None,
         }
     }
 

@@ -124,6 +124,14 @@ impl Remediate {
     ) -> Result<(), RemediateError> {
         let decided = &cleared.prepared.decided;
         let incident = decided.scored.detected.incident;
+        // Who asked for a re-run asked for the plan they saw.
+        let shown = links.first().and_then(|link| match &link.entry {
+            Entry::Opened { detected } => detected.rerun.as_ref().map(|rerun| &rerun.digest),
+            _ => None,
+        });
+        if shown.is_some_and(|shown| shown != digest) {
+            return Err(RemediateError::NotCleared { incident, digest: digest.clone() });
+        }
         let recorded = links.iter().rev().find_map(|link| match &link.entry {
             Entry::Decided { decision, .. } => Some(*decision),
             _ => None,

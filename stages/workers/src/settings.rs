@@ -139,6 +139,11 @@ impl Settings {
 }
 
 impl Settings {
+    /// The name of the role that repairs: events of its sessions are our own.
+    pub fn responder_role(&self) -> String {
+        format!("{}-responder", self.prefix)
+    }
+
     /// Every account that is protected: this one and its members.
     pub fn protected(&self) -> BTreeSet<AccountId> {
         self.members.iter().chain([&self.account]).cloned().collect()

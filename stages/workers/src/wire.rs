@@ -73,6 +73,8 @@ pub enum Entrance {
     Reader,
     /// To repair.
     Responder,
+    /// By a person, with their own credentials in the account of the deployment; to look at members.
+    Person,
 }
 
 /// Where metrics go.
@@ -181,7 +183,7 @@ impl Wired {
         let config = &self.config;
         let examiner = Examiner {
             detector: Arc::new(Detect::builtin(config.network.known.clone())?),
-            own: OwnRoles::new(vec![format!("{}-responder", self.settings.prefix)]),
+            own: OwnRoles::new(vec![self.settings.responder_role()]),
             suppressions: config.suppress.clone(),
             touched: aisaws_controls::touched,
         };
@@ -329,13 +331,18 @@ impl DeadLetterQueue for LettersQueue {
 /// The accounts that may be entered, each by the role of that name.
 fn reach(settings: &Settings, entrance: Entrance) -> drivers::Settings {
     let suffix = match entrance {
-        Entrance::Reader => "reader",
+        Entrance::Reader | Entrance::Person => "reader",
         Entrance::Responder => "responder",
     };
     let Settings { partition, prefix, external_id, .. } = settings;
-    let role = |account: &AccountId| Access::Role {
-        arn: format!("arn:{partition}:iam::{account}:role/{prefix}-{suffix}"),
-        external_id: external_id.clone(),
+    let role = |account: &AccountId| {
+        if entrance == Entrance::Person && *account == settings.account {
+            return Access::Ambient;
+        }
+        Access::Role {
+            arn: format!("arn:{partition}:iam::{account}:role/{prefix}-{suffix}"),
+            external_id: external_id.clone(),
+        }
     };
     let accounts: BTreeMap<_, _> =
         settings.protected().into_iter().map(|id| (id.clone(), role(&id))).collect();

@@ -73,6 +73,7 @@ pub(crate) fn incident(name: &str, events: BTreeSet<EventId>) -> Incident {
             is_trial: false,
         },
         flood: None,
+        rerun: None,
     };
     Incident { detected, events }
 }

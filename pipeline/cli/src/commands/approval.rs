@@ -93,25 +93,12 @@ async fn vote(
         return Err(Usage(message).into());
     }
     show_plan(ports, id, &digest).await?;
-    if !args.yes && !confirmed(vote)? {
+    if !args.yes && !confirmed(&format!("{vote} this plan?"))? {
         output::note("nothing was voted");
         return Ok(Ended::Attention);
     }
-    // Who votes is asked before the lock, which may take long.
-    let by = match opened {
-        Opened::Local(_) => voter(),
-        #[cfg(feature = "aws")]
-        Opened::Aws(deployment) => deployment.caller().await?,
-    };
-    let _lock = match opened {
-        Opened::Local(embedded) => {
-            let waiting = "another process is responding on this store; waiting for it";
-            Some(embedded.lock(|| output::note(waiting)).await?)
-        }
-        // Step Functions runs each incident once.
-        #[cfg(feature = "aws")]
-        Opened::Aws(_) => None,
-    };
+    let by = opened.person().await?;
+    let _lock = opened.lock().await?;
     let cast = approve::vote(ports, id, &digest, vote, &by, &args.reason).await?;
     let links = ports.incidents.ledger(id).await?;
     let status = proven(links.iter().map(|link| &link.entry));
@@ -162,21 +149,13 @@ async fn show_plan(ports: &Ports, id: IncidentId, digest: &Digest) -> anyhow::Re
 }
 
 /// Asks at the terminal. Where there is none, the command with the incident's id is the answer.
-fn confirmed(vote: Vote) -> anyhow::Result<bool> {
+pub(super) fn confirmed(question: &str) -> anyhow::Result<bool> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         return Ok(true);
     }
-    output::note(&format!("{vote} this plan? [y/N]"));
+    output::note(&format!("{question} [y/N]"));
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-/// Who votes: the user of this machine, as the environment names them.
-fn voter() -> String {
-    ["SUDO_USER", "USER", "LOGNAME", "USERNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-        .unwrap_or_else(|| "local user".to_owned())
 }

@@ -9,9 +9,12 @@ mod explain;
 mod incident;
 mod infra;
 mod list;
+mod live;
 mod machine;
 mod reconcile;
 mod replay;
+#[cfg(feature = "aws")]
+mod replay_aws;
 mod respond;
 mod rule;
 mod rule_coverage;

@@ -1,78 +1,112 @@
 //! `aisaws replay`: stored events through the present rules and policy, on a scratch store.
 
-use std::collections::BTreeSet;
+use std::path::Path;
 
 use aisaws_app::input::Input;
-use aisaws_app::replay::{Comparison, Outcome, Selection, compare};
+use aisaws_app::replay::{Compared, Comparison, Outcome, Selection, compare};
 use aisaws_core::event::Event;
-use aisaws_core::id::{EventId, IncidentId};
-use aisaws_core::port::{EventFilter, Events};
+use aisaws_core::port::{EventFilter, Events, Ports};
+use aisaws_embedded::Embedded;
 use anyhow::Context as _;
-use serde_json::json;
+use jiff::Timestamp;
 
 use crate::Ended;
 use crate::args::{Format, Replay as Args};
 use crate::context::Context;
+use crate::opened::Opened;
 use crate::output::{self, bold, data};
 use crate::render::incident::{decision_word, diff};
 
 /// Events copied in one go.
 const PAGE: u32 = 512;
 
+/// Events that were run again, and the time from which on there was none for more.
+type Ran = (u64, Option<Timestamp>);
+
 pub(crate) async fn run(context: &Context, args: Args) -> anyhow::Result<Ended> {
-    let embedded = context.open_existing()?;
-    let recorded = embedded.ports();
+    let opened = Opened::existing(context, &args.place).await?;
+    if let Some(id) = &args.live {
+        return super::live::run(context, &opened, id, args.yes).await;
+    }
     // A scratch store that goes with this process: nothing outside it is written.
     let folder = tempfile::tempdir().context("no scratch folder could be made")?;
-    let scratch = context.open_at(&folder.path().join("replay.sqlite"), None, Vec::new())?;
-    let responder = context.responder(scratch.ports().clone())?;
-    let copy = folder.path().join("events.ndjson");
-    let count = export(recorded.events.as_ref(), &copy).await?;
-    let tally = responder.take_in(vec![Input::File(copy)], |_| {}).await?;
-    responder.respond(tally).await?;
-
-    let mut selection = Selection { events: EventFilter::default(), rule: args.rule };
-    selection.events.since = args.since;
-    selection.events.until = args.until;
-    let mut only: Option<BTreeSet<IncidentId>> = None;
-    if let Some(id) = args.id {
-        match IncidentId::parse(&id).ok() {
-            Some(incident) if recorded.incidents.get(incident).await?.is_some() => {
-                only = Some(BTreeSet::from([incident]));
-            }
-            _ => selection.events.id = Some(EventId::new(id)),
+    let (scratch, (count, stopped_at)) = match &opened {
+        Opened::Local(embedded) => rerun_local(context, embedded, folder.path()).await?,
+        #[cfg(feature = "aws")]
+        Opened::Aws(deployment) => {
+            let (from, until) = (args.history_since, args.until);
+            super::replay_aws::rerun(context, deployment, folder.path(), (from, until)).await?
         }
-    }
-    if let Some(name) = args.event_name {
-        let named = incidents_of_name(recorded, scratch.ports(), &name).await?;
-        only = Some(match only {
-            Some(ids) => ids.intersection(&named).copied().collect(),
-            None => named,
-        });
-    }
-    let rows = compare(
-        recorded.incidents.as_ref(),
-        scratch.ports().incidents.as_ref(),
-        &selection,
-        only.as_ref(),
-    )
-    .await?;
-    let differing = rows.iter().filter(|row| row.differs).count();
-    match context.format {
-        Format::Json => output::json(&json!({
-            "events": count, "incidents": rows, "differing": differing,
-        }))?,
-        Format::Text => {
-            for row in rows.iter().filter(|row| row.differs) {
-                print(row);
-            }
-            output::line(&format!(
-                "{count} events replayed; {} incidents compared, {differing} would be decided differently",
-                rows.len()
-            ));
-        }
+    };
+    let selection = Selection {
+        since: args.since,
+        until: args.until.into_iter().chain(stopped_at).min(),
+        rule: args.rule,
+        event_name: args.event_name,
+        resource: args.resource,
+        actor: args.actor,
+        id: args.id,
+    };
+    let compared = report(context, count, opened.ports(), scratch.ports(), &selection).await?;
+    if context.format == Format::Text {
+        let Compared { incidents, differing } = compared;
+        output::line(&format!(
+            "{count} events replayed; {incidents} incidents compared, {differing} would be decided differently"
+        ));
     }
     Ok(Ended::Done)
+}
+
+/// Writes each row as it is compared: as many as there are do not have to fit in memory.
+async fn report(
+    context: &Context,
+    count: u64,
+    recorded: &Ports,
+    replayed: &Ports,
+    selection: &Selection,
+) -> anyhow::Result<Compared> {
+    let is_json = context.format == Format::Json;
+    if is_json {
+        output::line(&format!("{{\n  \"events\": {count},\n  \"incidents\": ["));
+    }
+    let mut before = "";
+    let mut failure = None;
+    let each = |row: Comparison| {
+        if !is_json {
+            if row.differs {
+                print(&row);
+            }
+            return;
+        }
+        match serde_json::to_string(&row) {
+            Ok(text) => output::line(&format!("{before}    {text}")),
+            Err(e) => failure = Some(e),
+        }
+        before = ",";
+    };
+    let (old, new) = (recorded.incidents.as_ref(), replayed.incidents.as_ref());
+    let compared = compare(old, new, replayed.events.as_ref(), selection, each).await?;
+    if let Some(e) = failure {
+        return Err(e.into());
+    }
+    if is_json {
+        output::line(&format!("  ],\n  \"differing\": {}\n}}", compared.differing));
+    }
+    Ok(compared)
+}
+
+async fn rerun_local(
+    context: &Context,
+    embedded: &Embedded,
+    folder: &Path,
+) -> anyhow::Result<(Embedded, Ran)> {
+    let scratch = context.open_at(&folder.join("replay.sqlite"), None, Vec::new())?;
+    let responder = context.responder(scratch.ports().clone())?;
+    let copy = folder.join("events.ndjson");
+    let count = export(embedded.ports().events.as_ref(), &copy).await?;
+    let tally = responder.take_in(vec![Input::File(copy)], |_| {}).await?;
+    responder.respond(tally).await?;
+    Ok((scratch, (count, None)))
 }
 
 /// Copies every stored event as it came, oldest first: earlier events make the state that
@@ -100,25 +134,6 @@ async fn export(events: &dyn Events, path: &std::path::Path) -> anyhow::Result<u
     }
     file.flush()?;
     Ok(count)
-}
-
-/// Incidents, then or now, of events with that name.
-async fn incidents_of_name(
-    recorded: &aisaws_core::port::Ports,
-    replayed: &aisaws_core::port::Ports,
-    name: &str,
-) -> anyhow::Result<BTreeSet<IncidentId>> {
-    let filter = EventFilter { name: Some(name.to_owned()), ..EventFilter::default() };
-    let mut found = BTreeSet::new();
-    let mut after = None;
-    loop {
-        let page = recorded.events.list(&filter, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(found) };
-        after = Some((last.time, last.id.clone()));
-        let ids: Vec<EventId> = page.into_iter().map(|event| event.id).collect();
-        found.extend(recorded.incidents.of_events(&ids).await?);
-        found.extend(replayed.incidents.of_events(&ids).await?);
-    }
 }
 
 fn print(row: &Comparison) {

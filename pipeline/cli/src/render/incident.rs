@@ -1,6 +1,6 @@
 //! An incident's story.
 
-use aisaws_core::handoff::Vote;
+use aisaws_core::handoff::{Rerun, Vote};
 use aisaws_core::incident::Incident;
 use aisaws_core::ledger::{Call, Entry, Link};
 use aisaws_core::risk::Decision;
@@ -66,10 +66,17 @@ fn entry(link: &Link) -> Vec<String> {
         Entry::Opened { detected } => {
             let rules: Vec<_> = detected.rules.iter().map(|r| data(r.as_str())).collect();
             let controls: Vec<_> = detected.controls.iter().map(|c| data(c.as_str())).collect();
-            vec![
-                head("detected", format!("by rule {}", rules.join(", "))),
-                sub(format!("controls to check: {}", or_none(&controls))),
-            ]
+            let mut lines = vec![head("detected", format!("by rule {}", rules.join(", ")))];
+            if let Some(rerun) = &detected.rerun {
+                let Rerun { of, run, by, digest } = rerun.as_ref();
+                let plan = digest.short();
+                lines.push(sub(format!(
+                    "run {run} of incident {of} once more, asked for by {}, who saw plan {plan}",
+                    data(by)
+                )));
+            }
+            lines.push(sub(format!("controls to check: {}", or_none(&controls))));
+            lines
         }
         Entry::Scored { risk, contributions } => std::iter::once(head("scored", risk.to_string()))
             .chain(contributions.iter().map(|c| {

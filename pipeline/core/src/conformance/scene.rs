@@ -131,6 +131,7 @@ impl Scene {
                 origin: Box::default(),
             },
             flood: None,
+            rerun: None,
         }
     }
 

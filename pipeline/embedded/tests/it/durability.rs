@@ -77,6 +77,7 @@ pub(crate) fn incident(name: &str) -> Incident {
             severity: Severity::High,
             signals,
             flood: None,
+            rerun: None,
         },
         events: BTreeSet::from([name.into()]),
     }

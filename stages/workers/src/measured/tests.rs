@@ -89,6 +89,7 @@ fn incident() -> Incident {
         severity: Severity::High,
         signals,
         flood: None,
+        rerun: None,
     };
     Incident { detected, events: BTreeSet::from(["e".into()]) }
 }
@@ -115,7 +116,7 @@ fn voted(vote: Vote) -> Entry {
 }
 
 fn asked() -> Entry {
-    Entry::ApprovalAsked { digest: digest(), expires: at(3600) }
+    Entry::ApprovalAsked { digest: digest(), expires: at(3600), approvals: 1 }
 }
 
 fn alerted(failure: Option<&str>) -> Entry {
