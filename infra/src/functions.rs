@@ -65,6 +65,14 @@ pub const FUNCTIONS: &[Function] = &[
     function("Approval", "approval", Artifact::Read, 256, 30, "The page that grants or denies"),
     function("Sweep", "sweep", Artifact::Read, 512, 300, "Carries on what was left undone"),
     function("Scan", "scan", Artifact::Read, 512, 900, "Reads every resource for bad states"),
+    function(
+        "Replay",
+        "replay",
+        Artifact::Read,
+        1024,
+        900,
+        "Decides stored events again, to compare",
+    ),
 ];
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ enum Grant {
     Table(&'static [&'static str]),
     /// Archives and fetches bodies under these prefixes.
     Archive(&'static [&'static str], &'static [&'static str]),
+    /// Keeps results of replays.
+    KeepReplays,
     /// Reads the queue of events.
     TakeMessages,
     /// Puts what cannot be taken in where people look.
@@ -66,13 +68,15 @@ const OPENS: &[&str] = &[
     "dynamodb:Query",
     "dynamodb:UpdateItem",
 ];
+/// Reads events and ledgers.
+const RECALLS: &[&str] = &["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"];
 const BODIES: &str = "bodies/";
 const RAW: &str = "raw-events/";
 
 fn grants(function: &Function) -> Vec<Grant> {
     use Grant::{
-        AnswerExecution, Archive, AssumeReader, AssumeResponder, Bury, ListExecutions, Publish,
-        StartExecution, Table, TakeMessages,
+        AnswerExecution, Archive, AssumeReader, AssumeResponder, Bury, KeepReplays, ListExecutions,
+        Publish, StartExecution, Table, TakeMessages,
     };
     match function.name {
         "Intake" => vec![
@@ -108,6 +112,7 @@ fn grants(function: &Function) -> Vec<Grant> {
             StartExecution,
             AssumeReader,
         ],
+        "Replay" => vec![Table(RECALLS), Archive(&["s3:GetObject"], &[RAW, BODIES]), KeepReplays],
         _ => Vec::new(),
     }
 }
@@ -133,6 +138,10 @@ fn statements(grant: Grant) -> Vec<Value> {
             let objects: Vec<Value> =
                 prefixes.iter().map(|p| sub(&format!("${{Bucket.Arn}}/{p}*"))).collect();
             vec![statement("Archive", actions, &objects)]
+        }
+        Grant::KeepReplays => {
+            let objects = sub("${Bucket.Arn}/bodies/replay/*");
+            vec![statement("KeepReplays", &["s3:PutObject"], &[objects])]
         }
         Grant::TakeMessages => vec![statement(
             "TakeMessages",
@@ -196,7 +205,7 @@ pub fn of(function: &Function) -> Value {
     let grants = grants(function);
     let encrypts = grants.iter().any(|grant| match grant {
         Grant::Archive(actions, _) => actions.contains(&"s3:PutObject"),
-        Grant::Publish => true,
+        Grant::Publish | Grant::KeepReplays => true,
         _ => false,
     });
     let key: &[&str] =
@@ -214,8 +223,8 @@ const HOLD_SECRETS: &[&str] = &["AskHuman", "Approval"];
 const TAKE_VOTES: &[&str] = &["Approval"];
 /// The partitions of secrets (`secret` of `pipeline/aws/src/store/layout.rs`).
 const SECRETS: &str = "secret *";
-/// Attributes that only an answered question has (`pipeline/aws/src/store/approvals.rs`).
-const OF_VOTES: &[&str] = &["vote", "voter", "voted"];
+/// What only an answered question has (`pipeline/aws/src/store/approvals.rs`).
+const OF_VOTES: &[&str] = &["answers"];
 
 /// What the table holds and this function may not have, although it is one table. A denial is
 /// final, whatever else the role is granted later. Votes lie in the partition of their incident, so
@@ -263,8 +272,11 @@ pub fn variables(function: &Function) -> Value {
                 let members = json!({ "Fn::Join": [",", { "Ref": "MemberAccounts" }] });
                 set("AISAWS_MEMBER_ACCOUNTS", members);
             }
-            Grant::Table(_) | Grant::Archive(..) | Grant::TakeMessages | Grant::AnswerExecution => {
-            }
+            Grant::Table(_)
+            | Grant::Archive(..)
+            | Grant::KeepReplays
+            | Grant::TakeMessages
+            | Grant::AnswerExecution => {}
         }
     }
     match function.name {
@@ -272,6 +284,10 @@ pub fn variables(function: &Function) -> Value {
             set("AISAWS_MODE", json!({ "Ref": "Mode" }));
             set("AISAWS_APPROVALS", json!({ "Ref": "Approvers" }));
             set("AISAWS_APPROVAL_TIMEOUT_SECONDS", json!({ "Ref": "ApprovalTimeoutSeconds" }));
+        }
+        "Replay" => {
+            set("AISAWS_MODE", json!({ "Ref": "Mode" }));
+            set("AISAWS_APPROVALS", json!({ "Ref": "Approvers" }));
         }
         "Scan" => {
             set("AISAWS_REGIONS", json!({ "Fn::Join": [",", { "Ref": "Regions" }] }));

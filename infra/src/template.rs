@@ -285,6 +285,7 @@ fn lambda(function: &Function) -> Value {
             "Code": { "S3Bucket": reference("ArtifactBucket"), "S3Key": reference(key) },
             "Role": { "Fn::GetAtt": [format!("{}Role", function.name), "Arn"] },
             "MemorySize": function.memory_mb,
+            "EphemeralStorage": { "Size": scratch_mb(function) },
             "Timeout": function.timeout_seconds,
             "TracingConfig": { "Mode": "Active" },
             "LoggingConfig": {
@@ -295,6 +296,11 @@ fn lambda(function: &Function) -> Value {
             "Environment": { "Variables": variables },
         },
     })
+}
+
+/// Room in a function's own folder: a replay has its scratch store there. 512 is what is always given.
+fn scratch_mb(function: &Function) -> u32 {
+    if function.name == "Replay" { 4096 } else { 512 }
 }
 
 fn event_rule(number: usize, rule: &EventRule, target: &Value) -> Value {

@@ -40,7 +40,7 @@ impl Asked {
     async fn is_open(&self, stage: &Deployment) -> bool {
         let id = self.story.incident.detected.incident;
         let standing = stage.store.standing(id).await.unwrap().unwrap();
-        standing.vote.is_none() && stage.target.is_public(&self.bucket).await
+        standing.outcome().is_none() && stage.target.is_public(&self.bucket).await
     }
 
     async fn closing_alert(&self) -> Alert {

@@ -12,12 +12,14 @@
 )]
 
 mod asks;
+mod commands;
 mod deploying;
 mod footing;
 mod own;
 mod poison;
 mod process;
 mod program;
+mod quorum;
 mod repairs;
 mod stage;
 mod worker;

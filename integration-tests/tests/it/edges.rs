@@ -59,6 +59,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "app",
             "aws",
             "detect",
+            // Replays run on a scratch store.
+            "embedded",
             "score",
             "decide",
             "remediate",

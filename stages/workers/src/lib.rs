@@ -11,6 +11,7 @@ pub mod http;
 pub mod intake;
 pub mod measured;
 pub mod metrics;
+pub mod replay;
 pub mod scan;
 pub mod settings;
 pub mod sweep;

@@ -116,6 +116,12 @@ table! {
     ApprovalsOpen: Count,
     /// Of these, those past half of their time.
     ApprovalsStuck: Count,
+    /// Events that a replay ran again.
+    EventsReplayed: Count,
+    /// Incidents that it compared.
+    IncidentsReplayed: Count,
+    /// Of these, those that would be decided or planned differently.
+    IncidentsDiffering: Count,
 }
 
 /// One value.

@@ -155,6 +155,11 @@ impl Wired {
         &self.aws
     }
 
+    /// The archive.
+    pub fn archive(&self) -> Archive {
+        Archive::new(&self.aws, &self.settings.bucket)
+    }
+
     /// The store of the deployment, for what no port asks.
     pub fn store(&self) -> &Store {
         &self.store
@@ -180,6 +185,14 @@ impl Wired {
     /// # Errors
     /// [`WireError::Rules`] and [`WireError::Origins`].
     pub fn responder(&self) -> Result<Responder, WireError> {
+        self.responder_on(self.ports.clone())
+    }
+
+    /// The same on other ports, such as those of a scratch store.
+    ///
+    /// # Errors
+    /// As [`Wired::responder`].
+    pub fn responder_on(&self, ports: Ports) -> Result<Responder, WireError> {
         let config = &self.config;
         let examiner = Examiner {
             detector: Arc::new(Detect::builtin(config.network.known.clone())?),
@@ -191,7 +204,7 @@ impl Wired {
         let noise = &config.noise;
         let limits = Limits::new(noise.incidents_per_rule_per_hour, noise.limits.clone());
         let joining = Joining { window_seconds: config.noise.window_seconds };
-        let responder = Responder::new(self.ports.clone(), Arc::new(examiner), origins, joining);
+        let responder = Responder::new(ports, Arc::new(examiner), origins, joining);
         Ok(responder.limited(limits))
     }
 
@@ -222,8 +235,15 @@ impl Wired {
     /// # Errors
     /// [`WireError::Weights`].
     pub fn score(&self) -> Result<Score, WireError> {
-        let weights = Weights::parse(aisaws_score::DEFAULT)?;
-        Ok(Score::new(weights, self.ports.incidents.clone()))
+        Ok(Score::new(self.weights()?, self.ports.incidents.clone()))
+    }
+
+    /// The weights in force.
+    ///
+    /// # Errors
+    /// [`WireError::Weights`].
+    pub fn weights(&self) -> Result<Weights, WireError> {
+        Ok(Weights::parse(aisaws_score::DEFAULT)?)
     }
 
     /// Stage Decide.
@@ -231,6 +251,14 @@ impl Wired {
     /// # Errors
     /// [`WireError::Policy`].
     pub fn decide(&self) -> Result<Decide, WireError> {
+        Ok(Decide::new(self.policy()?, self.ports.incidents.clone()))
+    }
+
+    /// The policy in force.
+    ///
+    /// # Errors
+    /// [`WireError::Policy`].
+    pub fn policy(&self) -> Result<Policy, WireError> {
         let mut policy = Policy::parse(aisaws_decide::DEFAULT)?;
         policy.lower_to(self.settings.mode.max());
         if let Some(timeout) = self.settings.approval_timeout_seconds {
@@ -239,7 +267,7 @@ impl Wired {
         if let Some(approvals) = self.settings.approvals {
             policy.raise_approvals_to(approvals)?;
         }
-        Ok(Decide::new(policy, self.ports.incidents.clone()))
+        Ok(policy)
     }
 
     /// Stage Prepare.

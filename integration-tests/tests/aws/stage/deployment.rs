@@ -144,6 +144,11 @@ impl Deployment {
         self.site.responder.endpoint()
     }
 
+    /// Address of the protected account.
+    pub(crate) fn target_endpoint(&self) -> String {
+        self.site.target.as_ref().map_or_else(|| self.endpoint(), Emulator::endpoint)
+    }
+
     /// An output of the stack.
     pub(crate) fn output(&self, name: &str) -> &str {
         &self.site.outputs[name]

@@ -12,4 +12,4 @@ pub(crate) mod programs;
 pub(crate) mod target;
 pub(crate) mod template;
 
-pub(crate) use deployment::{ACCOUNT, Deployment, Options, REGION, Story};
+pub(crate) use deployment::{ACCOUNT, Deployment, Options, REGION, STACK, Story};

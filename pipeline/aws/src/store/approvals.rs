@@ -19,10 +19,9 @@ const TOKEN: &str = "token";
 const ASKED: &str = "asked";
 const EXPIRES: &str = "expires";
 const APPROVALS: &str = "approvals";
-/// The answers that count, as a JSON list: written as one, so that each meets those before it.
+/// The answers that count, as a JSON list: written as one, so that each meets those before it. Not
+/// there before the first: who may ask may not write it.
 const ANSWERS: &str = "answers";
-/// No answer yet.
-const NONE: &str = "[]";
 
 #[async_trait]
 impl Approvals for Store {
@@ -96,7 +95,6 @@ fn item(question: &Question) -> Item {
         .with(ASKED, asked.to_string())
         .with(EXPIRES, expires.to_string())
         .with_number(APPROVALS, u32::from(*approvals))
-        .with(ANSWERS, NONE)
 }
 
 async fn cast(
@@ -116,7 +114,6 @@ async fn cast(
         if !matches!(cast, Cast::Counted | Cast::Noted) {
             return Ok(cast);
         }
-        let before = Row(&item).text(ANSWERS)?;
         standing.answers.push(answer.clone());
         let after = serde_json::to_string(&standing.answers)?;
         // A decided question leaves the list of the open ones.
@@ -128,10 +125,16 @@ async fn cast(
             .table_name(&*store.table)
             .set_key(Some(key_attributes(&key)))
             .update_expression(format!("set answers = :after{leaves}"))
-            .condition_expression("digest = :digest and answers = :before")
             .expression_attribute_values(":after", text(&after))
-            .expression_attribute_values(":before", text(before))
             .expression_attribute_values(":digest", text(digest.as_str()));
+        let update = match Row(&item).get(ANSWERS) {
+            None => {
+                update.condition_expression("digest = :digest and attribute_not_exists(answers)")
+            }
+            Some(before) => update
+                .condition_expression("digest = :digest and answers = :before")
+                .expression_attribute_values(":before", text(before)),
+        };
         match update.send().await.map_err(failed("dynamodb:UpdateItem")) {
             Ok(_) => return Ok(cast),
             // Somebody voted or asked since it was read: look again.
@@ -160,7 +163,7 @@ fn read(item: &Attributes) -> Result<Standing, Trouble> {
         approvals: u8::try_from(row.number(APPROVALS)?)
             .map_err(|e| row.unreadable(APPROVALS, Some(Box::new(e))))?,
     };
-    let answers = serde_json::from_str(row.text(ANSWERS)?)
+    let answers = serde_json::from_str(row.get(ANSWERS).unwrap_or("[]"))
         .map_err(|e| row.unreadable(ANSWERS, Some(Box::new(e))))?;
     Ok(Standing { question, answers })
 }

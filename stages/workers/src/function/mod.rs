@@ -2,6 +2,7 @@
 
 mod messages;
 mod page;
+mod replay;
 mod scan;
 mod serve;
 mod stage;
@@ -57,6 +58,7 @@ pub async fn read(handler: &str) -> Result<(), FunctionError> {
         "approval" => page::serve(&wired).await?,
         "sweep" => sweep::serve(&wired).await?,
         "scan" => scan::serve(&wired).await?,
+        "replay" => replay::serve(&wired).await?,
         other => return Err(FunctionError::Unknown(other.to_owned())),
     }
     Ok(())
