@@ -189,12 +189,45 @@ pub fn forward(rules: &[EventRule]) -> Result<String, TemplateError> {
             },
         }),
     );
+    resources.insert("Alarms".to_owned(), json!({ "Type": "AWS::SNS::Topic" }));
+    resources.insert(
+        "UndeliveredAlarm".to_owned(),
+        json!({
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "AlarmName": sub("${Prefix}-undelivered"),
+                "AlarmDescription": "Events of this Region do not reach the responder: it is blind here.",
+                "Namespace": "AWS/SQS",
+                "MetricName": "ApproximateNumberOfMessagesVisible",
+                "Dimensions": [{
+                    "Name": "QueueName", "Value": { "Fn::GetAtt": ["Undelivered", "QueueName"] },
+                }],
+                "Statistic": "Maximum",
+                "Period": 300,
+                "EvaluationPeriods": 1,
+                "Threshold": 0,
+                "ComparisonOperator": "GreaterThanThreshold",
+                "TreatMissingData": "notBreaching",
+                "AlarmActions": [reference("Alarms")],
+            },
+        }),
+    );
     // At the responder's own place a rule would hand events on to the bus they came from.
     for resource in resources.values_mut() {
         if let Value::Object(resource) = resource {
             resource.insert("Condition".to_owned(), Value::from("IsElsewhere"));
         }
     }
+    resources.insert(
+        "AlarmSubscription".to_owned(),
+        json!({
+            "Type": "AWS::SNS::Subscription",
+            "Condition": "IsTold",
+            "Properties": {
+                "TopicArn": reference("Alarms"), "Protocol": "email", "Endpoint": reference("AlertEmail"),
+            },
+        }),
+    );
     let whole = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "AISAWS: hands the events of this account and Region on to the responder.",
@@ -211,12 +244,20 @@ pub fn forward(rules: &[EventRule]) -> Result<String, TemplateError> {
                 "Type": "String", "AllowedPattern": "[a-z]{2}(-[a-z]+)+-[0-9]+",
                 "Description": "The Region that AISAWS runs in.",
             },
+            "AlertEmail": {
+                "Type": "String", "Default": "",
+                "Description": "Who is told when events do not arrive; empty for nobody. The address has to confirm the subscription.",
+            },
         },
         "Conditions": {
             "IsElsewhere": { "Fn::Not": [{ "Fn::And": [
                 { "Fn::Equals": [reference("AWS::AccountId"), reference("ResponderAccount")] },
                 { "Fn::Equals": [reference("AWS::Region"), reference("ResponderRegion")] },
             ] }] },
+            "IsTold": { "Fn::And": [
+                { "Condition": "IsElsewhere" },
+                { "Fn::Not": [{ "Fn::Equals": [reference("AlertEmail"), ""] }] },
+            ] },
         },
         "Resources": resources,
     });

@@ -1,10 +1,16 @@
 //! What outlives a stack because its template says so, and how it is deleted after all.
 
+use std::time::Duration;
+
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use super::error::DeployError;
 use crate::connect::Aws;
 use crate::fault::{Meaning, failed};
+
+/// How often, and at what interval, a table is asked to go that is still being updated.
+const UPDATING: u32 = 30;
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// A resource that stays when its stack goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,14 +66,28 @@ pub async fn delete_bucket(aws: &Aws, name: &str) -> Result<(), DeployError> {
     }
 }
 
-/// Deletes a table; one that is gone is fine.
+/// Deletes a table, protected from deletion as it is; one that is gone is fine.
 ///
 /// # Errors
-/// Where the call fails.
+/// Where a call fails.
 pub async fn delete_table(aws: &Aws, name: &str) -> Result<(), DeployError> {
-    let delete = aws.dynamodb().delete_table().table_name(name).send().await;
-    match delete.map_err(failed("dynamodb:DeleteTable")) {
-        Err(e) if e.meaning != Meaning::NotFound => Err(e.into()),
-        _ => Ok(()),
+    let update = aws.dynamodb().update_table().table_name(name).deletion_protection_enabled(false);
+    match update.send().await.map_err(failed("dynamodb:UpdateTable")) {
+        Ok(_) => {}
+        Err(e) if e.meaning == Meaning::NotFound => return Ok(()),
+        Err(e) => return Err(e.into()),
     }
+    for _ in 0..UPDATING {
+        let delete = aws.dynamodb().delete_table().table_name(name).send().await;
+        match delete.map_err(failed("dynamodb:DeleteTable")) {
+            // The update is not through yet.
+            Err(e) if e.code.as_deref() == Some("ResourceInUseException") => {}
+            Err(e) if e.meaning != Meaning::NotFound => return Err(e.into()),
+            _ => return Ok(()),
+        }
+        tokio::time::sleep(A_MOMENT).await;
+    }
+    let delete = aws.dynamodb().delete_table().table_name(name).send().await;
+    delete.map_err(failed("dynamodb:DeleteTable"))?;
+    Ok(())
 }
