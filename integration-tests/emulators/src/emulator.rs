@@ -78,6 +78,14 @@ pub fn ministack_with(variables: &[(&str, &str)]) -> Result<Emulator, EmulatorEr
     })
 }
 
+/// The Python of MiniStack's environment, which has boto3.
+///
+/// # Errors
+/// [`EmulatorError`].
+pub fn python_with_boto3() -> Result<PathBuf, EmulatorError> {
+    Ok(install::python("ministack", MINISTACK)?.join("python"))
+}
+
 /// moto's server with EC2, S3, IAM and CloudTrail of account `111122223333`.
 ///
 /// # Errors

@@ -19,6 +19,6 @@ mod install;
 mod lint;
 pub mod proxy;
 
-pub use emulator::{Emulator, dynamodb_local, ministack, ministack_with, moto};
+pub use emulator::{Emulator, dynamodb_local, ministack, ministack_with, moto, python_with_boto3};
 pub use error::EmulatorError;
 pub use lint::cfn_lint;
