@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+
 use super::error::{Place, Problem, RuleError};
 
 /// The section of a rule that says what it matches.
@@ -64,7 +66,8 @@ impl<'a> Source<'a> {
         let mut lines = self.text.lines().enumerate().peekable();
         let mut line = None;
         for key in path {
-            match lines.find(|(_, l)| stands_at(l, key)) {
+            let finder = Finder::new(key);
+            match lines.find(|(_, l)| stands_at(l, &finder)) {
                 Some((n, _)) => line = Some(n + 1),
                 None => break,
             }
@@ -109,11 +112,11 @@ fn is_blank(line: &str) -> bool {
 }
 
 /// Whether this line holds `key:`, plain or quoted, perhaps as a member of a list or flow map.
-fn stands_at(line: &str, key: &str) -> bool {
+fn stands_at(line: &str, key: &Finder<'_>) -> bool {
     let line = line.trim_start();
-    line.match_indices(key).any(|(at, _)| {
+    key.find_iter(line.as_bytes()).any(|at| {
         let before = line.get(..at).unwrap_or_default();
-        let after = line.get(at + key.len()..).unwrap_or_default();
+        let after = line.get(at + key.needle().len()..).unwrap_or_default();
         let opens = before.is_empty() || before.ends_with(['"', '\'', ' ', '{', ',', '-']);
         let after = after.trim_start_matches(['"', '\'']).trim_start();
         opens && !before.starts_with('#') && after.starts_with(':')
