@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use aisaws_core::event::Event;
 use aisaws_core::handoff::Origin;
+use aisaws_core::port::{Enricher, Surroundings};
 use ipnet::IpNet;
 use maxminddb::Reader;
 use serde::Deserialize;
@@ -145,6 +146,21 @@ impl Origins {
     }
 }
 
+impl Enricher for Origins {
+    fn surroundings(&self, event: &Event) -> Surroundings {
+        let origin = self.of(event);
+        let is_address =
+            || event.source_address.as_deref().is_some_and(|a| a.parse::<IpAddr>().is_ok());
+        Surroundings {
+            country: origin.country,
+            asn: origin.asn,
+            is_known_bad: (!self.bad.is_empty() && is_address())
+                .then_some(origin.listed_in.is_some()),
+            is_region_expected: (!self.regions.is_empty()).then_some(!origin.is_unused_region),
+        }
+    }
+}
+
 fn short(text: String) -> String {
     match text.char_indices().nth(MAX_NAME) {
         Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
@@ -257,6 +273,22 @@ mod tests {
             ..Origin::default()
         };
         assert_eq!(found, expected);
+        let told = origins.surroundings(&event("198.51.100.7"));
+        let expected = Surroundings {
+            country: Some("DE".to_owned()),
+            asn: Some(64500),
+            is_known_bad: Some(true),
+            is_region_expected: Some(false),
+        };
+        assert_eq!(told, expected);
+        let of_service = origins.surroundings(&event("cloudformation.amazonaws.com"));
+        assert_eq!(
+            of_service,
+            Surroundings { is_region_expected: Some(false), ..Surroundings::default() }
+        );
+        assert_eq!(origins.surroundings(&event("192.0.2.1")).is_known_bad, Some(false));
+        let nothing = Origins::default().surroundings(&event("198.51.100.7"));
+        assert_eq!(nothing, Surroundings::default());
         let elsewhere = origins.of(&event("192.0.2.1"));
         assert_eq!(elsewhere, Origin { is_unused_region: true, ..Origin::default() });
         let service = origins.of(&event("cloudformation.amazonaws.com"));

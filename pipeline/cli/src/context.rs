@@ -145,13 +145,13 @@ impl Context {
 
     /// As [`Context::responder`], where these roles are our own.
     pub(crate) fn responder_as(&self, ports: Ports, own: Vec<String>) -> anyhow::Result<Responder> {
+        let origins = Origins::load(&self.config.network)?;
         let examiner = Examiner {
-            detector: Arc::new(self.rules()?),
+            detector: Arc::new(self.rules()?.enriched(Arc::new(origins.clone()))),
             own: OwnRoles::new(own),
             suppressions: self.config.suppress.clone(),
             touched: aisaws_controls::touched,
         };
-        let origins = Origins::load(&self.config.network)?;
         let noise = &self.config.noise;
         let limits = Limits::new(noise.incidents_per_rule_per_hour, noise.limits.clone());
         let joining = Joining { window_seconds: self.config.noise.window_seconds };

@@ -53,6 +53,7 @@ pub const RULES: &[RuleFile] = rules![
     "ec2/ebs_default_encryption_disabled",
     "ec2/image_made",
     "ec2/image_shared",
+    "ec2/instances_launched_in_unused_region",
     "ec2/instances_stopped",
     "ec2/metadata_tokens_optional",
     "ec2/password_data_read",

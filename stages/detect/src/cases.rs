@@ -3,17 +3,23 @@
 //! ```yaml
 //! source: guardduty                    # optional; else cloudtrail
 //! known_networks: [192.0.2.0/24]       # optional
+//! surroundings:                        # optional; what is known of where every event comes from
+//!   { source_country: DE, source_asn: 64500, known_bad: true, region_expected: false }
 //! base: { eventSource: s3.amazonaws.com }   # what the events have in common
 //! cases:
 //!   - name: what this case shows
 //!     event: { eventName: PutBucketAcl }    # laid over `base`, member by member
 //!     hits: [the-bucket]                    # ids of the resources; empty: must not fire
+//!     surroundings: {}                      # optional; in place of the file's
 //! ```
 //!
 //! Every event has an id, a time, an account (`111122223333`) and a region (`eu-west-1`), in the
 //! fields of its source, unless it says otherwise. Sources are named as in a `logsource`.
 
-use aisaws_core::event::Source;
+use std::sync::Arc;
+
+use aisaws_core::event::{Event, Source};
+use aisaws_core::port::{Enricher, Surroundings};
 use ipnet::IpNet;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,6 +33,7 @@ struct File {
     source: Option<Source>,
     #[serde(default)]
     known_networks: Vec<IpNet>,
+    surroundings: Option<Told>,
     #[serde(default)]
     base: Value,
     cases: Vec<Case>,
@@ -38,6 +45,29 @@ struct Case {
     name: String,
     event: Value,
     hits: Vec<String>,
+    /// In place of the file's.
+    surroundings: Option<Told>,
+}
+
+/// What is known of where an event comes from, as the fields `aisaws.*` call it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    source_country: Option<String>,
+    source_asn: Option<u32>,
+    known_bad: Option<bool>,
+    region_expected: Option<bool>,
+}
+
+impl Enricher for Told {
+    fn surroundings(&self, _: &Event) -> Surroundings {
+        Surroundings {
+            country: self.source_country.clone(),
+            asn: self.source_asn,
+            is_known_bad: self.known_bad,
+            is_region_expected: self.region_expected,
+        }
+    }
 }
 
 /// How one case went.
@@ -105,7 +135,7 @@ pub fn run_with(
     let file: File = yaml_serde::from_str(cases)
         .map_err(|source| CasesError::File { rule: name.to_owned(), source })?;
     let foreign = Foreign { mapping, ..Foreign::default() };
-    let (detect, errors) = Detect::with_foreign([(name, rule)], file.known_networks, foreign);
+    let (mut detect, errors) = Detect::with_foreign([(name, rule)], file.known_networks, foreign);
     if let Some(error) = errors.into_iter().next() {
         return Err(CasesError::Rule(error));
     }
@@ -120,6 +150,8 @@ pub fn run_with(
         let bad = |reason: String| CasesError::Event { case: case.name.clone(), reason };
         let event = aisaws_core::source::parse(source, &event.to_string())
             .map_err(|e| bad(e.to_string()))?;
+        let told = case.surroundings.or_else(|| file.surroundings.clone()).unwrap_or_default();
+        detect = detect.enriched(Arc::new(told));
         let examined = detect.examine(&event).map_err(|e| bad(e.to_string()))?;
         outcomes.push(Outcome {
             name: case.name,

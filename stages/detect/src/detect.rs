@@ -1,27 +1,24 @@
 //! Rules with their responses, asked about events.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use aisaws_core::event::{Event, Source, Standing};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::RuleId;
-use aisaws_core::port::{Correlator, DetectError, Detector, Found};
+use aisaws_core::port::{Correlator, DetectError, Detector, Enricher, Found};
 use aisaws_core::risk::Severity;
 use ipnet::IpNet;
-use serde_json::{Map, Value};
 
 use crate::attack;
 use crate::builtin;
+use crate::enrich::Enrichment;
 use crate::mapping::Mapping;
 use crate::response::{Located, Response, Stage};
 use crate::scene::Scene;
 use crate::sigma::{
     Correlations, Document, Extra, Level, Logs, NotEvaluated, Rule, RuleError, ScanError, parse,
 };
-
-/// What is reported about the source address in the field `aisaws.source_network`.
-const SOURCE_NETWORK: &str = "source_network";
 
 /// The Detect stage: rules, what their hits are about, and the networks that are known.
 #[derive(Debug)]
@@ -31,7 +28,7 @@ pub struct Detect {
     mapping: Mapping,
     /// Rules that say nothing of their own and are only there to be correlated.
     silent: BTreeSet<String>,
-    known_networks: Vec<IpNet>,
+    enrichment: Enrichment,
 }
 
 /// How rules of others are taken.
@@ -77,7 +74,8 @@ impl Detect {
     /// the event that fired names by the mapping, and recorded only unless it is promoted.
     ///
     /// An event has the field `aisaws.source_network` (`known` or `unknown`) where networks
-    /// are given and its source address is an IP address, not the name of a service.
+    /// are given and its source address is an IP address, not the name of a service. The other
+    /// fields `aisaws.*` are in `enrich.rs`.
     pub fn with_foreign<'f>(
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
         known_networks: Vec<IpNet>,
@@ -121,7 +119,15 @@ impl Detect {
         let (rules, duplicates) = Logs::new(documents);
         errors.extend(duplicates);
         silent.retain(|key| rules.correlations().silences(key));
-        (Self { rules, responses, mapping: foreign.mapping, silent, known_networks }, errors)
+        let enrichment = Enrichment::of_networks(known_networks);
+        (Self { rules, responses, mapping: foreign.mapping, silent, enrichment }, errors)
+    }
+
+    /// With what else is known of where events come from, for the fields `aisaws.*`.
+    #[must_use]
+    pub fn enriched(mut self, enricher: Arc<dyn Enricher>) -> Self {
+        self.enrichment.enricher = Some(enricher);
+        self
     }
 
     /// Our own rules.
@@ -161,7 +167,8 @@ impl Detect {
         else {
             return Ok(Vec::new());
         };
-        let extra = self.extra(event);
+        let fields = || self.enrichment.of(event);
+        let extra = if rules.looks_at_extra() { Extra::new(&fields) } else { Extra::NONE };
         match event.source {
             Source::CloudTrail => {
                 rules.matching_named(&event.name, &event.service, &event.raw, &extra)
@@ -203,22 +210,6 @@ impl Detect {
         }
         Ok(examined)
     }
-
-    fn extra(&self, event: &Event) -> Extra {
-        if self.known_networks.is_empty() {
-            return Extra::NONE;
-        }
-        let address = event.source_address.as_deref().and_then(|a| a.parse::<IpAddr>().ok());
-        extra_for(address, &self.known_networks)
-    }
-}
-
-/// What is said of a source address; nothing of what is no address.
-pub(crate) fn extra_for(address: Option<IpAddr>, known_networks: &[IpNet]) -> Extra {
-    let Some(address) = address else { return Extra::NONE };
-    let known = known_networks.iter().any(|net| net.contains(&address));
-    let word = if known { "known" } else { "unknown" };
-    Extra::new(Map::from_iter([(SOURCE_NETWORK.to_owned(), Value::from(word))]))
 }
 
 impl Detect {

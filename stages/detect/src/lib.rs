@@ -14,6 +14,7 @@ pub mod builtin;
 pub mod cases;
 mod correlate;
 mod detect;
+mod enrich;
 pub mod event_match;
 pub mod event_pattern;
 mod line;

@@ -14,15 +14,16 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aisaws_core::event::{Event, Source, Standing};
 use aisaws_core::id::{AccountId, derive};
+use aisaws_core::port::Enricher;
 use aisaws_core::source::{self, Malformed, Shape, cloudtrail, recognise};
 use ipnet::IpNet;
+use serde_json::{Map, Value};
 
-use crate::detect::extra_for;
+use crate::enrich::Enrichment;
 use crate::line::{Told, Writer};
 use crate::mapping::Mapping;
 use crate::response::Response;
@@ -51,7 +52,7 @@ pub struct Lines {
     places: BTreeMap<String, usize>,
     windows: Mutex<Windows>,
     mapping: Mapping,
-    known_networks: Vec<IpNet>,
+    enrichment: Enrichment,
 }
 
 /// Why a text could not be examined.
@@ -138,9 +139,16 @@ impl Lines {
             rules,
             told,
             mapping,
-            known_networks,
+            enrichment: Enrichment::of_networks(known_networks),
         };
         (lines, errors)
+    }
+
+    /// With what else is known of where events come from, for the fields `aisaws.*`.
+    #[must_use]
+    pub fn enriched(mut self, enricher: Arc<dyn Enricher>) -> Self {
+        self.enrichment.enricher = Some(enricher);
+        self
     }
 
     /// The rules.
@@ -166,7 +174,7 @@ impl Lines {
     /// event that no rule can match, not everything is read.
     pub fn examine(&self, text: &str, out: &mut Vec<u8>) -> Result<usize, LineError> {
         let Some(rules) = self.rules.of(Source::CloudTrail) else { return Ok(0) };
-        let sifted = self.sift(rules, text);
+        let sifted = sift(rules, text);
         let may_be_object = text.starts_with('{') && text.ends_with('}');
         let is_call = sifted.is_call() && (!self.has_rules_for_findings || text.starts_with(CALL));
         if may_be_object && sifted.is_empty() && is_call {
@@ -188,10 +196,6 @@ impl Lines {
         Ok(missed)
     }
 
-    fn sift(&self, rules: &RuleSet, text: &str) -> Sifted {
-        rules.sift(text, !self.known_networks.is_empty())
-    }
-
     fn examine_at(
         &self,
         (rules, sifted): (&RuleSet, &Sifted),
@@ -208,7 +212,7 @@ impl Lines {
                 self.call((rules, sifted), text, &Head::read(text)?, account, out)
             }
             Shape::Record(Source::CloudTrail, Cow::Owned(text), account) => {
-                let sifted = self.sift(rules, &text);
+                let sifted = sift(rules, &text);
                 self.call((rules, &sifted), &text, &Head::read(&text)?, account, out)
             }
             Shape::Record(source, text, _) => self.finding(source, &text, out),
@@ -220,7 +224,7 @@ impl Lines {
                             self.examine_at((rules, sifted), text, out, depth + 1)?
                         }
                         Cow::Owned(text) => {
-                            let sifted = self.sift(rules, &text);
+                            let sifted = sift(rules, &text);
                             self.examine_at((rules, &sifted), &text, out, depth + 1)?
                         }
                     };
@@ -246,12 +250,16 @@ impl Lines {
             && let Ok(event) = cloudtrail::parse(text)
             && event.raw != text
         {
-            let sifted = self.sift(rules, &event.raw);
+            let sifted = sift(rules, &event.raw);
             let head = Head::read(&event.raw)?;
             return self.call((rules, &sifted), &event.raw, &head, account, out);
         }
-        let address = || head.text("sourceIPAddress").and_then(|a| a.parse::<IpAddr>().ok());
-        let fired = rules.places_sifted(sifted, head, &self.extra(address));
+        let fields = || match cloudtrail::parse(text) {
+            Ok(event) => self.enrichment.of(&event),
+            // It is asked as a call is, whatever it may be.
+            Err(_) => self.enrichment.of_address(head.text("sourceIPAddress").as_deref()),
+        };
+        let fired = rules.places_sifted(sifted, head, &extra(rules, &fields));
         if fired.is_empty() {
             return Ok(0);
         }
@@ -296,19 +304,12 @@ impl Lines {
         if event.stands(Standing::Closed) {
             return Ok(0);
         }
-        let address = || event.source_address.as_deref().and_then(|a| a.parse().ok());
-        let fired = rules.places(&Head::read(&event.raw)?, &self.extra(address));
+        let fields = || self.enrichment.of(&event);
+        let fired = rules.places(&Head::read(&event.raw)?, &extra(rules, &fields));
         let scene = Scene::of(&event);
         let matched = Matched { source: of, id: event.id.as_str(), fired, scene: Some(&scene) };
         let written = self.write(&matched, out)?;
         Ok(written + self.correlate(&matched, Some(&event), out)?)
-    }
-
-    fn extra(&self, address: impl FnOnce() -> Option<IpAddr>) -> Extra {
-        if self.known_networks.is_empty() {
-            return Extra::NONE;
-        }
-        extra_for(address(), &self.known_networks)
     }
 
     fn fired<'s>(&'s self, matched: &'s Matched<'_>) -> impl Iterator<Item = &'s Told> {
@@ -377,6 +378,15 @@ impl Lines {
         }
         Ok(written)
     }
+}
+
+fn sift(rules: &RuleSet, text: &str) -> Sifted {
+    rules.sift(text, rules.looks_at_extra())
+}
+
+/// The fields, where a rule looks at them.
+fn extra<'m>(rules: &RuleSet, fields: &'m dyn Fn() -> Map<String, Value>) -> Extra<'m> {
+    if rules.looks_at_extra() { Extra::new(fields) } else { Extra::NONE }
 }
 
 /// The event in the account of its envelope, where it names none itself.

@@ -3,6 +3,8 @@
 //! Source: "CloudTrail record contents for management, data, and network activity events" and
 //! "CloudTrail userIdentity element" of the AWS CloudTrail user guide.
 
+use crate::enrich::FIELDS;
+
 /// Top-level members.
 const MEMBERS: [&str; 32] = [
     "addendum",
@@ -64,7 +66,8 @@ pub(crate) fn may_have(field: &str) -> bool {
     let mut parts = field.split('.');
     match (parts.next(), parts.next()) {
         (Some("userIdentity"), Some(member)) => IDENTITY.contains(&member),
-        (Some(member), _) => member == OURS || MEMBERS.contains(&member),
+        (Some(OURS), Some(member)) => FIELDS.contains(&member) && parts.next().is_none(),
+        (Some(member), _) => MEMBERS.contains(&member),
         (None, _) => false,
     }
 }
@@ -81,6 +84,10 @@ pub(crate) fn nearest(field: &str) -> Option<String> {
             let known = IDENTITY.iter().find(|known| known.eq_ignore_ascii_case(wanted))?;
             Some(format!("userIdentity.{known}"))
         }
+        (None, Some(rest)) if head.eq_ignore_ascii_case(OURS) => {
+            let known = FIELDS.iter().find(|known| known.eq_ignore_ascii_case(rest))?;
+            Some(format!("{OURS}.{known}"))
+        }
         (Some(member), _) => Some(with_rest(member)),
         (None, _) => {
             let known = IDENTITY.iter().find(|known| known.eq_ignore_ascii_case(head))?;
@@ -95,7 +102,9 @@ mod tests {
 
     #[test]
     fn fields_of_records_are_known_and_others_have_a_neighbour() {
-        for field in ["eventName", "requestParameters.a.b", "aisaws.source_network"] {
+        for field in
+            ["eventName", "requestParameters.a.b", "aisaws.source_network", "aisaws.known_bad"]
+        {
             assert!(may_have(field), "{field}");
         }
         let rows = [
@@ -104,6 +113,9 @@ mod tests {
             ("userIdentity.username", Some("userIdentity.userName")),
             ("userName", Some("userIdentity.userName")),
             ("EventID2", None),
+            ("aisaws", None),
+            ("aisaws.source_city", None),
+            ("aisaws.Known_Bad", Some("aisaws.known_bad")),
         ];
         for (field, expected) in rows {
             assert!(!may_have(field), "{field}");

@@ -1,8 +1,10 @@
 //! `aisaws detect`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aisaws_app::input::{Input, expand};
+use aisaws_app::origin::Origins;
 use aisaws_app::scan::{Problem, scan};
 use aisaws_core::fault::chain;
 use aisaws_detect::{Lines, builtin};
@@ -90,7 +92,8 @@ pub(super) fn load(context: &Context, folders: &[PathBuf]) -> anyhow::Result<(Li
     for left in lines.not_evaluated() {
         output::note(&data(&format!("note: {left}")));
     }
-    Ok((lines, errors.len()))
+    let origins = Origins::load(&context.config.network)?;
+    Ok((lines.enriched(Arc::new(origins)), errors.len()))
 }
 
 /// Whether a path is a folder of rules, as it may follow the first one of `--rules`.

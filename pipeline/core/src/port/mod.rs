@@ -11,6 +11,7 @@ mod incidents;
 mod orchestrator;
 mod ports;
 mod snapshots;
+mod surroundings;
 mod trail;
 mod windows;
 
@@ -26,6 +27,7 @@ pub use incidents::{Incidents, Mark, Opened, Pending};
 pub use orchestrator::Orchestrator;
 pub use ports::Ports;
 pub use snapshots::Snapshots;
+pub use surroundings::{Enricher, Surroundings};
 pub use trail::{LogFile, LogPlace, TrailLogs};
 pub use windows::Windows;
 

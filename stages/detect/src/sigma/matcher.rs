@@ -90,7 +90,7 @@ impl Node {
             Self::Not(node) => !node.matches(event),
             Self::Field(field) => field.matches(event),
             Self::Keywords(link, patterns) => {
-                link.over(patterns, |pattern| keyword_in(pattern, event))
+                link.over(patterns, |pattern| keyword_in_event(pattern, event))
             }
         }
     }
@@ -277,6 +277,13 @@ fn related(left: &str, rights: &HashSet<Cow<'_, str>>, affix: Affix) -> bool {
         Affix::StartsWith => rights.iter().any(|right| left.starts_with(&**right)),
         Affix::EndsWith => rights.iter().any(|right| left.ends_with(&**right)),
     }
+}
+
+/// Keywords are about what the event says, not about what is added to it.
+fn keyword_in_event(pattern: &Pattern, event: &Value) -> bool {
+    let Some(members) = event.as_object() else { return keyword_in(pattern, event) };
+    let own = members.iter().filter(|(key, _)| *key != EXTRA);
+    own.into_iter().any(|(key, value)| pattern.matches(key) || keyword_in(pattern, value))
 }
 
 fn keyword_in(pattern: &Pattern, value: &Value) -> bool {

@@ -21,16 +21,22 @@ use super::text::fold;
 pub(crate) const EXTRA: &str = "aisaws";
 
 /// What a caller adds to an event, under the top-level name `aisaws`.
-#[derive(Debug, Clone, Default)]
-pub struct Extra(Option<Value>);
+#[derive(Clone, Copy)]
+pub struct Extra<'m>(Option<&'m dyn Fn() -> Map<String, Value>>);
 
-impl Extra {
+impl<'m> Extra<'m> {
     /// Nothing is added.
     pub const NONE: Self = Self(None);
 
-    /// Adds these members.
-    pub fn new(members: Map<String, Value>) -> Self {
-        Self(Some(Value::Object(members)))
+    /// Adds these members, which are asked for where a rule looks at them.
+    pub fn new(members: &'m dyn Fn() -> Map<String, Value>) -> Self {
+        Self(Some(members))
+    }
+}
+
+impl fmt::Debug for Extra<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Extra").field(&self.0.is_some()).finish()
     }
 }
 
@@ -83,6 +89,8 @@ struct Entry {
     names: Option<Vec<u64>>,
     sources: Option<Vec<u64>>,
     needs_extra: bool,
+    /// Whether it looks at what a caller adds, matching or not.
+    looks_at_extra: bool,
     /// Top-level members it looks at.
     members: Names,
 }
@@ -151,6 +159,8 @@ pub struct RuleSet {
     /// The same, for rules that look at what a caller adds.
     by_clue_with_extra: Prefilter,
     always: Vec<u32>,
+    /// Whether any of the rules does.
+    looks_at_extra: bool,
     not_evaluated: Vec<NotEvaluated>,
 }
 
@@ -200,7 +210,12 @@ impl RuleSet {
                 always.push(id);
             }
             let (needs_extra, members) = (needs(node, EXTRA), Names::of(members(node).as_ref()));
-            entries.push(Entry { rule, names, sources, needs_extra, members });
+            let looks_at_extra = rule.fields().iter().any(|field| {
+                field
+                    .strip_prefix(EXTRA)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            });
+            entries.push(Entry { rule, names, sources, needs_extra, looks_at_extra, members });
         }
         let mut prefilter = |clues: Vec<(Clue, u32)>| {
             Prefilter::new(clues.into_iter()).unwrap_or_else(|_| {
@@ -210,6 +225,7 @@ impl RuleSet {
             })
         };
         let (by_clue, by_clue_with_extra) = (prefilter(clues), prefilter(clues_with_extra));
+        let looks_at_extra = entries.iter().any(|entry| entry.looks_at_extra);
         Self {
             entries,
             by_name,
@@ -219,6 +235,7 @@ impl RuleSet {
             by_clue,
             by_clue_with_extra,
             always,
+            looks_at_extra,
             not_evaluated,
         }
     }
@@ -238,6 +255,11 @@ impl RuleSet {
         self.rules().map(demand).collect()
     }
 
+    /// Whether a rule looks at what a caller may add.
+    pub fn looks_at_extra(&self) -> bool {
+        self.looks_at_extra
+    }
+
     /// What was understood and is not evaluated here.
     pub fn not_evaluated(&self) -> &[NotEvaluated] {
         &self.not_evaluated
@@ -247,16 +269,16 @@ impl RuleSet {
     ///
     /// # Errors
     /// Where the event is no JSON object.
-    pub fn matching(&self, raw: &str, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
+    pub fn matching(&self, raw: &str, extra: &Extra<'_>) -> Result<Vec<&Rule>, ScanError> {
         Ok(self.matching_head(&Head::read(raw)?, extra))
     }
 
     /// As [`Self::matching`], of an event whose top level was read already.
-    pub fn matching_head(&self, head: &Head<'_>, extra: &Extra) -> Vec<&Rule> {
+    pub fn matching_head(&self, head: &Head<'_>, extra: &Extra<'_>) -> Vec<&Rule> {
         self.confirm(head, &self.candidates(head, extra), extra)
     }
 
-    fn candidates(&self, head: &Head<'_>, extra: &Extra) -> Vec<u32> {
+    fn candidates(&self, head: &Head<'_>, extra: &Extra<'_>) -> Vec<u32> {
         match (head.label("eventName"), head.label("eventSource")) {
             (Label::Other, _) | (_, Label::Other) => (0..self.count()).collect(),
             (name, source) => {
@@ -276,7 +298,7 @@ impl RuleSet {
     }
 
     /// As [`Self::matching_head`]: the places of the rules among [`Self::rules`].
-    pub fn places(&self, head: &Head<'_>, extra: &Extra) -> Vec<usize> {
+    pub fn places(&self, head: &Head<'_>, extra: &Extra<'_>) -> Vec<usize> {
         self.confirm_places(head, &self.candidates(head, extra), extra)
     }
 
@@ -290,7 +312,7 @@ impl RuleSet {
         name: &str,
         source: &str,
         raw: &str,
-        extra: &Extra,
+        extra: &Extra<'_>,
     ) -> Result<Vec<&Rule>, ScanError> {
         if !is_plain(raw.as_bytes()) {
             return self.matching(raw, extra);
@@ -353,13 +375,18 @@ impl RuleSet {
     }
 
     /// As [`Self::matching_head`], of an event that is or stands in the text that was sifted.
-    pub fn matching_sifted(&self, sifted: &Sifted, head: &Head<'_>, extra: &Extra) -> Vec<&Rule> {
+    pub fn matching_sifted(
+        &self,
+        sifted: &Sifted,
+        head: &Head<'_>,
+        extra: &Extra<'_>,
+    ) -> Vec<&Rule> {
         let places = self.places_sifted(sifted, head, extra);
         places.into_iter().filter_map(|place| Some(&self.entries.get(place)?.rule)).collect()
     }
 
     /// As [`Self::matching_sifted`]: the places of the rules among [`Self::rules`].
-    pub fn places_sifted(&self, sifted: &Sifted, head: &Head<'_>, extra: &Extra) -> Vec<usize> {
+    pub fn places_sifted(&self, sifted: &Sifted, head: &Head<'_>, extra: &Extra<'_>) -> Vec<usize> {
         match &sifted.candidates {
             Some(candidates) => self.confirm_places(head, candidates, extra),
             None => self.confirm_places(head, &self.candidates(head, extra), extra),
@@ -370,7 +397,11 @@ impl RuleSet {
     ///
     /// # Errors
     /// Where the event is no JSON object.
-    pub fn matching_unindexed(&self, raw: &str, extra: &Extra) -> Result<Vec<&Rule>, ScanError> {
+    pub fn matching_unindexed(
+        &self,
+        raw: &str,
+        extra: &Extra<'_>,
+    ) -> Result<Vec<&Rule>, ScanError> {
         let event = with_extra(Head::read(raw)?.build(|_| true), extra);
         Ok(self.rules().filter(|rule| rule.matches(&event)).collect())
     }
@@ -415,13 +446,13 @@ impl RuleSet {
         self.entries.get(usize::try_from(id).ok()?)
     }
 
-    fn confirm(&self, head: &Head<'_>, candidates: &[u32], extra: &Extra) -> Vec<&Rule> {
+    fn confirm(&self, head: &Head<'_>, candidates: &[u32], extra: &Extra<'_>) -> Vec<&Rule> {
         let places = self.confirm_places(head, candidates, extra);
         places.into_iter().filter_map(|place| Some(&self.entries.get(place)?.rule)).collect()
     }
 
     /// Asks the candidates, over no more of the event than they look at.
-    fn confirm_places(&self, head: &Head<'_>, candidates: &[u32], extra: &Extra) -> Vec<usize> {
+    fn confirm_places(&self, head: &Head<'_>, candidates: &[u32], extra: &Extra<'_>) -> Vec<usize> {
         if candidates.is_empty() {
             return Vec::new();
         }
@@ -442,6 +473,8 @@ impl RuleSet {
         }
         let members = undecided.iter().map(|(_, entry)| entry.members);
         let wanted = members.fold(Names::default(), Names::and);
+        let looks_at_extra = undecided.iter().any(|(_, entry)| entry.looks_at_extra);
+        let extra = if looks_at_extra { extra } else { &Extra::NONE };
         let event = with_extra(head.build(|name| wanted.may_have(name)), extra);
         let later = undecided.iter().filter(|(_, entry)| entry.rule.matches(&event));
         matching.extend(later.map(|(place, _)| place));
@@ -450,9 +483,9 @@ impl RuleSet {
     }
 }
 
-fn with_extra(mut event: Map<String, Value>, extra: &Extra) -> Value {
-    match &extra.0 {
-        Some(members) => _ = event.insert(EXTRA.to_owned(), members.clone()),
+fn with_extra(mut event: Map<String, Value>, extra: &Extra<'_>) -> Value {
+    match extra.0 {
+        Some(members) => _ = event.insert(EXTRA.to_owned(), Value::Object(members())),
         None => _ = event.remove(EXTRA),
     }
     Value::Object(event)

@@ -82,7 +82,8 @@ proptest! {
             "requestParameters": request, "responseElements": response, "userIdentity": identity,
         }).to_string();
         let network = json!({"source_network": "unknown"});
-        for extra in [Extra::NONE, Extra::new(network.as_object().unwrap().clone())] {
+        let members = || network.as_object().unwrap().clone();
+        for extra in [Extra::NONE, Extra::new(&members)] {
             let ids = |found: Vec<&aisaws_detect::sigma::Rule>| -> Vec<String> {
                 found.iter().map(|r| r.meta.key().to_owned()).collect()
             };
