@@ -290,6 +290,17 @@ fn trends() -> Section {
                     ("WriteBudgetTripped", "write budget spent"),
                 ]),
             ),
+            Widget::new(
+                "Replays",
+                8,
+                View::Lines,
+                HOUR,
+                sums(&[
+                    ("EventsReplayed", "events"),
+                    ("IncidentsReplayed", "incidents"),
+                    ("IncidentsDiffering", "that would differ"),
+                ]),
+            ),
         ],
     }
 }
