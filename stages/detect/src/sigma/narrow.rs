@@ -195,9 +195,7 @@ fn of_pattern(pattern: &Pattern, writer: Writer) -> Option<Compared> {
             within(text).unwrap_or(Compared::Exists)
         }
         Shape::Regex(regex) if letters == Letters::AsWritten => {
-            let literals = regex_literals(regex.as_str());
-            let within = literals.iter().filter_map(|literal| within(literal));
-            within.max_by_key(length).unwrap_or(Compared::Exists)
+            in_order(&regex_literals(regex.as_str())).unwrap_or(Compared::Exists)
         }
         // An object has a text of its own, by which Sigma would find it.
         Shape::Exact(text) | Shape::Prefix(text) if text.starts_with('{') => return None,
@@ -221,14 +219,22 @@ fn within(literal: &str) -> Option<Compared> {
     parts.max_by_key(|part| part.len()).map(|part| Compared::Wildcard(format!("*{part}*")))
 }
 
-fn length(compared: &Compared) -> usize {
-    match compared {
-        Compared::Exists | Compared::Truth(_) => 0,
-        Compared::Wildcard(text)
-        | Compared::Suffix(text, _)
-        | Compared::Prefix(text, _)
-        | Compared::Equals(text, _) => text.len(),
+/// Parts of a wildcard; EventBridge refuses patterns that it finds too complex.
+const PARTS: usize = 3;
+
+/// That a text holds the longest plain parts of these literals, one behind the other.
+fn in_order(literals: &[String]) -> Option<Compared> {
+    let parts = literals.iter().flat_map(|literal| literal.split(|c| !is_plain(c)));
+    let mut parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    while parts.len() > PARTS {
+        let shortest = (0..parts.len()).min_by_key(|i| parts.get(*i).map(|part| part.len()));
+        parts.remove(shortest.unwrap_or_default());
     }
+    // One part at least is in no number or truth; then what holds them all is neither.
+    parts
+        .iter()
+        .any(|part| within(part).is_some())
+        .then(|| Compared::Wildcard(format!("*{}*", parts.join("*"))))
 }
 
 /// Whether no number, truth or object has this text.

@@ -44,8 +44,16 @@ fn fits(test: &Value, value: &Value) -> bool {
         "suffix" => is.ends_with(&operand),
         "wildcard" => {
             let inside = operand.strip_prefix('*').and_then(|o| o.strip_suffix('*')).unwrap();
-            assert!(!inside.contains(['*', '\\']), "{operand}");
-            is.contains(inside)
+            // EventBridge refuses a wildcard beside another.
+            assert!(!inside.contains('\\') && !operand.contains("**"), "{operand}");
+            let mut rest = is.as_str();
+            inside.split('*').all(|part| match rest.split_once(part) {
+                Some((_, behind)) => {
+                    rest = behind;
+                    true
+                }
+                None => false,
+            })
         }
         other => panic!("operator `{other}` is not used"),
     }
@@ -257,6 +265,10 @@ fn rules_about_other_fields_narrow_what_is_let_through() {
                 {"userIdentity": {"arn": [{"wildcard": "*:assumed-role/aws:*"}]}},
             ]}),
         ),
+        (
+            "  s: {userIdentity.arn|re: ':assumed-role/.+/i-[0-9a-f]{8,17}$'}\n  condition: s",
+            json!({"userIdentity": {"arn": [{"wildcard": "*:assumed-role/*/i-*"}]}}),
+        ),
     ];
     for (section, expected) in rows {
         let logs =
@@ -290,6 +302,19 @@ fn our_own_rules_let_through_less_than_everything() {
         "userIdentity": {"type": "AWSService", "invokedBy": "x"}, "userAgent": "x",
     });
     assert!(!any(&patterns, &seldom), "{patterns:?}");
+    // Roles read all day; our own do.
+    let reads = |session: &str| {
+        json!({
+            "eventName": "DescribeAlarms", "eventSource": "monitoring.amazonaws.com",
+            "readOnly": true, "sourceIPAddress": "203.0.113.7", "userAgent": "x",
+            "userIdentity": {
+                "type": "AssumedRole", "accessKeyId": "ASIAIOSFODNN7EXAMPLE",
+                "arn": format!("arn:aws:sts::111122223333:assumed-role/aisaws-reader/{session}"),
+            },
+        })
+    };
+    assert!(!any(&patterns, &reads("aisaws-scan")), "{patterns:?}");
+    assert!(any(&patterns, &reads("i-0123456789abcdef0")), "{patterns:?}");
 }
 
 proptest! {
