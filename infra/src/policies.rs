@@ -256,6 +256,7 @@ pub fn variables(function: &Function) -> Value {
     let mut variables = Map::new();
     let mut set = |name: &str, value: Value| _ = variables.insert(name.to_owned(), value);
     set("AISAWS_PREFIX", json!({ "Ref": "Prefix" }));
+    set("AISAWS_LOG_LEVEL", json!({ "Ref": "LogLevel" }));
     set("AISAWS_TABLE", json!({ "Ref": "Table" }));
     set("AISAWS_BUCKET", json!({ "Ref": "Bucket" }));
     set("AISAWS_ACCOUNT", json!({ "Ref": "AWS::AccountId" }));
@@ -346,13 +347,28 @@ impl AccountRole {
                 by_resource.entry(here(api.on)).or_default().extend(api.actions());
             }
         }
-        let statements: Vec<Value> = by_resource
+        let mut statements: Vec<Value> = by_resource
             .into_iter()
             .map(|(resource, actions)| {
                 let resource = if resource == "*" { Value::from("*") } else { sub(&resource) };
                 json!({ "Effect": "Allow", "Action": actions, "Resource": resource })
             })
             .collect();
+        // Of a role it is the service that makes the grant harmless, never the name.
+        let handed = aisaws_controls::resources()
+            .into_iter()
+            .flat_map(|resource| resource.apis())
+            .filter(|api| self.may(api))
+            .filter_map(|api| api.hands_roles_to)
+            .collect::<BTreeSet<_>>();
+        statements.extend(handed.into_iter().map(|service| {
+            json!({
+                "Effect": "Allow",
+                "Action": ["iam:PassRole"],
+                "Resource": sub(&here("arn:${Partition}:iam::${Account}:role/*")),
+                "Condition": { "StringEquals": { "iam:PassedToService": service } },
+            })
+        }));
         json!({ "Version": "2012-10-17", "Statement": statements })
     }
 
@@ -445,6 +461,26 @@ mod tests {
         let assuming: Vec<_> = AccountRole::Responder.assumed_by().map(|f| f.name).collect();
         let writing = FUNCTIONS.iter().filter(|f| f.artifact == Artifact::Write).map(|f| f.name);
         assert_eq!(assuming, writing.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn roles_are_handed_to_their_service_alone() {
+        // IAM user guide, "Grant a user permissions to pass a role to an AWS service".
+        for role in [AccountRole::Reader, AccountRole::Responder] {
+            let policy = role.policy();
+            let statements = policy["Statement"].as_array().unwrap().iter();
+            let passing: Vec<_> =
+                statements.filter(|s| s["Action"].to_string().contains("PassRole")).collect();
+            assert_eq!(passing.len(), usize::from(role == AccountRole::Responder));
+            for statement in passing {
+                let service = json!({ "StringEquals": {
+                    "iam:PassedToService": "cloudtrail.amazonaws.com",
+                } });
+                assert_eq!(statement["Action"], json!(["iam:PassRole"]));
+                assert_eq!(statement["Condition"], service);
+                assert!(statement["Resource"].to_string().contains(":role/*"), "{statement}");
+            }
+        }
     }
 
     /// The functions to which a statement of that name denies something.

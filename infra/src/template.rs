@@ -331,7 +331,8 @@ fn lambda(function: &Function) -> Value {
             "TracingConfig": { "Mode": "Active" },
             "LoggingConfig": {
                 "LogFormat": "JSON",
-                "ApplicationLogLevel": reference("LogLevel"),
+                // Lambda takes metrics, which have no level, for INFO; the functions filter.
+                "ApplicationLogLevel": "DEBUG",
                 "LogGroup": reference(&format!("{}Log", function.name)),
             },
             "Environment": { "Variables": variables },

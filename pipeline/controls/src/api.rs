@@ -23,8 +23,10 @@ pub struct Api {
     /// The IAM action it needs, which often has another name
     /// (`s3:PutBucketPublicAccessBlock`). Source: Service Authorization Reference.
     pub action: &'static str,
-    /// Further actions that some parameters need (`iam:PassRole`).
+    /// Further actions on the same resource that some parameters need.
     pub also: &'static [&'static str],
+    /// The service to which some parameters hand a role: that needs `iam:PassRole`.
+    pub hands_roles_to: Option<&'static str>,
     /// What it is for.
     pub purpose: Purpose,
     /// The fields of the state that it reads or writes, as JSON pointers; `""` is the whole.
@@ -43,7 +45,7 @@ impl Api {
         fields: &'static [&'static str],
         on: &'static str,
     ) -> Self {
-        Self { operation, action, also: &[], purpose, fields, on }
+        Self { operation, action, also: &[], hands_roles_to: None, purpose, fields, on }
     }
 
     /// The same with further actions.
@@ -51,7 +53,12 @@ impl Api {
         Self { also, ..self }
     }
 
-    /// Every action it needs.
+    /// The same where a role may be handed to that service.
+    pub(crate) const fn hands_roles_to(self, service: &'static str) -> Self {
+        Self { hands_roles_to: Some(service), ..self }
+    }
+
+    /// Every action it needs on its resource.
     pub fn actions(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.action).chain(self.also.iter().copied())
     }

@@ -1,7 +1,8 @@
 //! What functions log: one JSON object a line on standard output, with the span of the request in it:
 //! incident, function, request and trace. Texts from outside are values in it, never lines.
 //!
-//! Lambda sends the lines to the function's log group and filters them by `level`. The same trace id
+//! Lambda sends the lines to the function's log group. It would filter them by `level`, and takes
+//! metrics, which have none, for `INFO`: so this filters, and Lambda lets all through. The same trace id
 //! is in X-Ray, which follows a request through the state machine: tracing is active on functions and
 //! machine, and the SDK hands the trace on with the calls it makes.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>
@@ -15,8 +16,8 @@ use lambda_runtime::tracing::subscriber::util::SubscriberInitExt as _;
 use lambda_runtime::tracing::subscriber::{Layer as _, Registry};
 use tracing::{Span, Subscriber, field};
 
-/// The variable in which Lambda hands on the function's `ApplicationLogLevel`.
-const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
+/// The variable with the least level of a line.
+const LEVEL: &str = "AISAWS_LOG_LEVEL";
 /// What our crates' names begin with.
 const OURS: &str = "aisaws";
 

@@ -33,8 +33,10 @@ pub const APIS: &[Api] = &[
     Api::new(Purpose::Read, "GetEventSelectors", "cloudtrail:GetEventSelectors", SELECTORS, TRAIL),
     Api::new(Purpose::Read, "ListTags", "cloudtrail:ListTags", TAGS, TRAIL),
     write("CreateTrail", "cloudtrail:CreateTrail", &[""])
-        .also(&["cloudtrail:AddTags", "iam:PassRole"]),
-    write("UpdateTrail", "cloudtrail:UpdateTrail", SETTINGS).also(&["iam:PassRole"]),
+        .also(&["cloudtrail:AddTags"])
+        .hands_roles_to("cloudtrail.amazonaws.com"),
+    write("UpdateTrail", "cloudtrail:UpdateTrail", SETTINGS)
+        .hands_roles_to("cloudtrail.amazonaws.com"),
     write("DeleteTrail", "cloudtrail:DeleteTrail", &[""]),
     write("PutEventSelectors", "cloudtrail:PutEventSelectors", SELECTORS),
     write("StartLogging", "cloudtrail:StartLogging", LOGGING),
