@@ -356,7 +356,7 @@ impl AccountRole {
             .collect();
         // Of a role it is the service that makes the grant harmless, never the name.
         let handed = aisaws_controls::resources()
-            .into_iter()
+            .iter()
             .flat_map(|resource| resource.apis())
             .filter(|api| self.may(api))
             .filter_map(|api| api.hands_roles_to)

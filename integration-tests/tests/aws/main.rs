@@ -21,5 +21,6 @@ mod process;
 mod program;
 mod quorum;
 mod repairs;
+mod replays;
 mod stage;
 mod worker;

@@ -197,6 +197,8 @@ fn two_people_grant_a_repair_that_one_cannot() {
         assert_eq!(grant.status.code(), Some(1), "{}", text(&grant.stdout));
         shows("waiting_approval", &["ann"]);
     }
+    let waiting = json(program("ann").args(["approval", "list"]));
+    assert_eq!((&waiting[0]["granted"], &waiting[0]["approvals"]), (&1.into(), &2.into()));
     let grant = run(program("bob").args(["approval", "grant", &id, "--yes"]));
     assert_eq!(grant.status.code(), Some(0), "{}", text(&grant.stderr));
     shows("remediated", &["ann", "bob"]);
@@ -345,6 +347,8 @@ fn a_live_rerun_shows_its_plan_and_repairs_once() {
         (&asked["by"], &asked["of"], &asked["run"]),
         (&"tester".into(), &id.into(), &1.into())
     );
+    let first = json(aisaws(&store).args(["incident", "show", id]));
+    assert_eq!(first["reruns"], serde_json::json!([answer["rerun"]]));
     let writes = crate::program::writes(&store);
     let again = live();
     let answer: Value = serde_json::from_slice(&again.stdout).unwrap();

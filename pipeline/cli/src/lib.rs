@@ -109,7 +109,9 @@ mod tests {
     #[cfg(not(feature = "aws"))]
     #[tokio::test]
     async fn without_its_sdks_every_command_on_aws_says_how_to_get_them() {
-        for command in ["incident list", "approval list", "store verify"] {
+        for command in
+            ["incident list", "approval list", "store verify", "replay", "replay --live 1"]
+        {
             let words = ["aisaws"].into_iter().chain(command.split(' ')).chain(["--aws"]);
             let error = commands::run(Cli::parse_from(words)).await.unwrap_err();
             assert!(is_usage(&error) && chain(&error).contains("--features aws"), "{command}");

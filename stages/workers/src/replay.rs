@@ -161,3 +161,6 @@ pub async fn replay(
         result,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,14 +41,20 @@ async fn list(context: &Context, ports: &Ports) -> anyhow::Result<()> {
     for question in questions {
         let incident = ports.incidents.get(question.incident).await?;
         let resource = incident.map(|i| i.detected.resource);
-        rows.push((question, resource));
+        let standing = ports.approvals.standing(question.incident).await?;
+        let granted = standing.map_or(0, |standing| standing.granted());
+        rows.push((question, resource, granted));
     }
     if context.format == Format::Json {
         // The token is a secret of the state machine and is not shown.
         let list: Vec<_> = rows
             .iter()
-            .map(|(q, resource)| {
-                json!({ "incident": q.incident, "resource": resource, "digest": q.digest, "asked": q.asked, "expires": q.expires })
+            .map(|(q, resource, granted)| {
+                json!({
+                    "incident": q.incident, "resource": resource, "digest": q.digest,
+                    "asked": q.asked, "expires": q.expires,
+                    "approvals": q.approvals, "granted": granted,
+                })
             })
             .collect();
         return output::json(&list);
@@ -57,16 +63,17 @@ async fn list(context: &Context, ports: &Ports) -> anyhow::Result<()> {
         output::line("nothing waits for an answer");
         return Ok(());
     }
-    let rows = rows.into_iter().map(|(q, resource)| {
+    let rows = rows.into_iter().map(|(q, resource, granted)| {
         let id = q.incident.to_string();
         [
             id.get(..8).unwrap_or(&id).to_owned(),
             resource.map(|r| r.to_string()).unwrap_or_default(),
             q.digest.short().to_owned(),
+            format!("{granted} of {}", q.approvals),
             q.expires.to_string(),
         ]
     });
-    output::line(&table(["incident", "resource", "plan", "expires"], rows));
+    output::line(&table(["incident", "resource", "plan", "granted", "expires"], rows));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `aisaws incident`.
 
-use aisaws_app::report;
-use aisaws_core::port::Incidents;
+use aisaws_app::{live, report};
+use aisaws_core::port::{Incidents, Ports};
 use serde_json::{Value, json};
 
 use crate::Ended;
@@ -18,10 +18,10 @@ pub(crate) async fn run(
     command: Command,
 ) -> anyhow::Result<Ended> {
     let opened = Opened::existing(context, place).await?;
-    let incidents = opened.ports().incidents.as_ref();
+    let ports = opened.ports();
     match command {
-        Command::List => list(context, incidents).await?,
-        Command::Show { id } => show(context, incidents, &id).await?,
+        Command::List => list(context, ports.incidents.as_ref()).await?,
+        Command::Show { id } => show(context, ports, &id).await?,
     }
     Ok(Ended::Done)
 }
@@ -56,16 +56,25 @@ async fn list(context: &Context, incidents: &dyn Incidents) -> anyhow::Result<()
     Ok(())
 }
 
-async fn show(context: &Context, incidents: &dyn Incidents, text: &str) -> anyhow::Result<()> {
+async fn show(context: &Context, ports: &Ports, text: &str) -> anyhow::Result<()> {
+    let incidents = ports.incidents.as_ref();
     let id = find_incident(incidents, text).await?;
     let Some(incident) = incidents.get(id).await? else { return Ok(()) };
     let links = incidents.ledger(id).await?;
+    let reruns = live::reruns(ports, id).await?;
     match context.format {
-        Format::Text => story(&incident, &links).iter().for_each(|text| output::line(text)),
+        Format::Text => {
+            for text in story(&incident, &links) {
+                output::line(&text);
+            }
+            for rerun in reruns {
+                output::line(&format!("    responded to once more as incident {rerun}"));
+            }
+        }
         Format::Json => {
             let report = report::incident(incidents, id).await?;
             let ledger: Value = serde_json::to_value(&links)?;
-            output::json(&json!({ "incident": report, "ledger": ledger }))?;
+            output::json(&json!({ "incident": report, "ledger": ledger, "reruns": reruns }))?;
         }
     }
     Ok(())
