@@ -144,13 +144,8 @@ pub async fn replay(
     let compared = compare(old, new, events, &selection, each).await?;
     let kept = Kept { selection: &selection, rows: &rows, rows_left_out };
     let result = wired.archive().keep_body("replay", &serde_json::to_string(&kept)?).await?.key;
-    let counts = [
-        (Name::EventsReplayed, ran.events),
-        (Name::IncidentsReplayed, compared.incidents),
-        (Name::IncidentsDiffering, compared.differing),
-    ];
-    let counts = counts.map(|(name, count)| Metric::count(name, count));
-    wired.metrics().emit(recorded.clock.now(), &counts);
+    let counted = counts(ran.events, compared.incidents, compared.differing);
+    wired.metrics().emit(recorded.clock.now(), &counted);
     Ok(Replayed {
         selection,
         events: ran.events,
@@ -160,6 +155,15 @@ pub async fn replay(
         stopped_at: ran.stopped_at,
         result,
     })
+}
+
+/// Of a replay that ended.
+pub(crate) fn counts(events: u64, incidents: u64, differing: u64) -> [Metric; 3] {
+    [
+        Metric::count(Name::EventsReplayed, events),
+        Metric::count(Name::IncidentsReplayed, incidents),
+        Metric::count(Name::IncidentsDiffering, differing),
+    ]
 }
 
 #[cfg(test)]
