@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use aisaws_core::canonical::Digest;
 use aisaws_core::event::{ActorKind, Event};
 use aisaws_core::fault::{Classify as _, Fault};
-use aisaws_core::handoff::{Detected, Signals};
+use aisaws_core::handoff::{Detected, Signals, Vote};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::IncidentId;
 use aisaws_core::incident::Incident;
 use aisaws_core::ledger::Entry;
 use aisaws_core::port::{
-    Disposition, EventFilter, Events, Incidents as _, Recorded, StoreError, Stored,
+    Answer, Approvals as _, Disposition, EventFilter, Events, Incidents as _, Recorded, StoreError,
+    Stored,
 };
 use aisaws_core::resource::ResourceRef;
 use aisaws_core::risk::Severity;
@@ -182,6 +184,34 @@ async fn a_file_of_the_version_before_is_read_on() {
     let store = Store::open(&path).unwrap();
     assert_eq!(Events::get(&store, &"a".into()).await.unwrap(), Some(event("a")));
     assert_eq!(store.pending(10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_of_the_version_before_still_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sqlite");
+    drop(Store::open(&path).unwrap());
+    // Version 3 kept the one answer beside its question.
+    let incident = IncidentId::from_cause(&["a"]);
+    let digest = Digest::of_bytes(b"plan");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("drop table answer; drop table quorum").unwrap();
+    connection.pragma_update(None, "user_version", 3).unwrap();
+    connection
+        .execute(
+            "insert into question (incident, digest, token, asked, asked_at, expires, vote, voter, voted) \
+             values (?1, ?2, 't', ?3, 0, ?4, 'grant', 'ann', ?3)",
+            [incident.to_string().as_str(), digest.as_str(), "1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z"],
+        )
+        .unwrap();
+    drop(connection);
+    let store = Store::open(&path).unwrap();
+    let standing = store.standing(incident).await.unwrap().unwrap();
+    let (vote, by, at) = (Vote::Grant, "ann".to_owned(), Timestamp::UNIX_EPOCH);
+    assert_eq!(standing.outcome(), Some(vote));
+    assert_eq!(standing.question.approvals, 1);
+    assert_eq!(standing.answers, [Answer { vote, by, reason: String::new(), at }]);
+    assert!(store.open_questions().await.unwrap().is_empty());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify as _, Fault};
-use aisaws_core::handoff::{Ballot, Cleared, Prepared, Vote};
+use aisaws_core::handoff::{Ballot, Cleared, Prepared, Rerun, Vote};
 use aisaws_core::id::IncidentId;
 use aisaws_core::ledger::Entry;
 use aisaws_core::port::{Account as _, WriteKey};
@@ -10,7 +10,7 @@ use aisaws_core::risk::Decision;
 use aisaws_core::stage::Stage as _;
 use serde_json::{Value, json};
 
-use super::account::Writing;
+use super::account::{FakeAccount, Writing};
 use super::world::{ACL, World, bucket, digest_of, granted, limit, public, repaired, with};
 
 fn is_write(entry: &Entry) -> bool {
@@ -132,6 +132,25 @@ async fn a_ballot_for_another_plan_is_refused() {
     world.answered(&digest_of(&prepared), Some(Vote::Grant)).await;
     let ballot = Some(Ballot { vote: Vote::Grant, digest: other() });
     assert_refused(&world, Cleared { prepared, ballot }, Fault::Refused).await;
+}
+
+#[tokio::test]
+async fn a_rerun_writes_the_plan_that_was_shown_and_no_other() {
+    let (_, shown) = planned(Decision::Act).await;
+    for (digest, is_written) in [(digest_of(&shown), true), (other(), false)] {
+        let (of, by) = (IncidentId::from_cause(&["first"]), "ann".to_owned());
+        let rerun = Rerun { of, run: 1, by, digest };
+        let world = World::of(FakeAccount::new(public()), Some(rerun)).await;
+        let mut prepared = world.prepared(Decision::Act).await;
+        // What the payload says of it convinces nobody.
+        prepared.decided.scored.detected.rerun = None;
+        if is_written {
+            world.remediate().run(world.cx("r"), prepared.into()).await.unwrap();
+            assert_eq!(world.account.state(), repaired());
+        } else {
+            assert_refused(&world, prepared.into(), Fault::Refused).await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aisaws_core::canonical::Digest;
 use aisaws_core::handoff::{
-    Ballot, Cleared, Decided, Detected, Failure, Limit, Prepared, Remediated, Score, Scored, Story,
-    Undo, Verdict, Vote,
+    Ballot, Cleared, Decided, Detected, Failure, Limit, Prepared, Remediated, Rerun, Score, Scored,
+    Story, Undo, Verdict, Vote,
 };
 use aisaws_core::id::IncidentId;
 use aisaws_core::ledger::Entry;
@@ -159,10 +159,16 @@ impl World {
     }
 
     pub(super) async fn over(account: FakeAccount) -> Self {
+        Self::of(account, None).await
+    }
+
+    /// The re-run of an incident, where one is asked for.
+    pub(super) async fn of(account: FakeAccount, rerun: Option<Rerun>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store.sqlite")).unwrap();
         let mut opened = incident("e");
         opened.detected.controls = vec![ACL.into(), BLOCK.into()];
+        opened.detected.rerun = rerun.map(Box::new);
         let detected = opened.detected.clone();
         let now = detected.time;
         store.open(opened, Vec::new(), now).await.unwrap();
