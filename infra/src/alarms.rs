@@ -125,6 +125,12 @@ pub fn alarms() -> Vec<Alarm> {
             )
         },
         Alarm::any(
+            "FailedOpenings",
+            "openings-failed",
+            "Incidents could not be opened for what was taken in; the sweep tries again.",
+            Metric::ours("OpeningsFailed"),
+        ),
+        Alarm::any(
             "FailedVerifications",
             "not-verified",
             "A repair did not hold; it is taken back.",

@@ -35,7 +35,7 @@ fn number(time: Timestamp, seconds: u32) -> i64 {
 }
 
 /// What one incident takes of a page of pending events: places in the page, with the hits.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Group {
     pub(crate) events: Vec<usize>,
     pub(crate) hits: Vec<Hit>,

@@ -6,6 +6,7 @@
 pub mod approve;
 pub mod audit;
 pub mod badlist;
+mod bounded;
 pub mod config;
 pub mod correlate;
 pub mod input;
@@ -19,6 +20,7 @@ pub mod open;
 pub mod origin;
 pub mod own;
 pub mod reconcile;
+mod refused;
 pub mod replay;
 pub mod report;
 pub mod respond;

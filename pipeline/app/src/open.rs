@@ -16,9 +16,11 @@ use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::bounded;
 use crate::join::{Group, Joining, group};
 use crate::limit::{Limits, within};
 use crate::origin::Origins;
+use crate::refused::{bare, close, is_refused};
 
 /// Events looked at in one go, ...
 const PAGE: u32 = 512;
@@ -61,8 +63,13 @@ impl std::fmt::Debug for Opening<'_> {
 /// Opens incidents for every stored hit that has none, and starts their executions.
 /// Returns the incidents, repeated openings included, in no particular order.
 ///
+/// An incident whose response is refused for what it is ([`Fault::BadInput`] of the state machine) is
+/// closed as failed, and holds up no other.
+///
 /// # Errors
 /// Where the store fails; hits not yet taken stay pending.
+///
+/// [`Fault::BadInput`]: aisaws_core::fault::Fault::BadInput
 pub async fn open_pending(opening: Opening<'_>) -> Result<Vec<Detected>, StoreError> {
     let Opening { incidents, clock, joining, limits, .. } = opening;
     let mut opened = Vec::new();
@@ -79,23 +86,72 @@ pub async fn open_pending(opening: Opening<'_>) -> Result<Vec<Detected>, StoreEr
         let groups = within(incidents, limits, &page, groups).await?;
         // Side by side, so that their commits share the disk.
         let page = &page;
-        let open = groups.into_iter().map(|(id, found)| open_one(opening, page, id, found));
+        let open = groups.into_iter().map(|(id, found)| open_or_close(opening, page, id, found));
         let mut running = futures::stream::iter(open).buffer_unordered(CONCURRENT);
         let mut last = None;
+        let (mut left, mut unrecorded) = (BTreeSet::new(), None);
         while let Some(outcome) = running.next().await {
-            if let Some((incident, standing)) = outcome? {
-                last = Some(incident);
-                opened.push(standing);
+            match outcome? {
+                Outcome::Open(found) => {
+                    if let Some((incident, standing)) = found.map(|found| *found) {
+                        last = Some(incident);
+                        opened.push(standing);
+                    }
+                }
+                Outcome::Unrecorded(events, error) => {
+                    left.extend(events);
+                    unrecorded = Some(error);
+                }
             }
         }
         // Only now are the events done with: a process that dies before meets them again. So does
         // the next round with those that were hit meanwhile.
         if let Some(incident) = last {
-            let done = page.iter().filter(|pending| !pending.hits.is_empty());
-            let taken = done.map(|pending| pending.mark.clone()).collect();
+            let done = page.iter().enumerate();
+            let done = done.filter(|(n, pending)| !pending.hits.is_empty() && !left.contains(n));
+            let taken = done.map(|(_, pending)| pending.mark.clone()).collect();
             incidents.open(incident, taken, clock.now()).await?;
         }
+        if let Some(error) = unrecorded {
+            return Err(error);
+        }
     }
+}
+
+/// What came of one group.
+enum Outcome {
+    /// Its incident is there, with its response or closed; none where a group has no event.
+    Open(Option<Box<(Incident, Detected)>>),
+    /// Not even that it was refused could be recorded: these events of the page stay pending.
+    Unrecorded(Vec<usize>, StoreError),
+}
+
+async fn open_or_close(
+    opening: Opening<'_>,
+    page: &[Pending],
+    id: IncidentId,
+    found: Group,
+) -> Result<Outcome, StoreError> {
+    let error = match open_one(opening, page, id, found.clone()).await {
+        Ok(opened) => return Ok(Outcome::Open(opened.map(Box::new))),
+        Err(error) if is_refused(&error) => error,
+        Err(error) => return Err(error),
+    };
+    let events = events_of(page, &found);
+    let places = found.events.clone();
+    let bare = events.first().and_then(|first| detected(id, first, found, bare(first)));
+    let Some(detected) = bare else { return Ok(Outcome::Open(None)) };
+    let events = events.iter().map(|event| event.id.clone()).collect();
+    let incident = Incident { detected, events };
+    match close(opening.incidents, opening.clock, incident, &error).await {
+        Ok(closed) => Ok(Outcome::Open(Some(Box::new(closed)))),
+        Err(error) if is_refused(&error) => Ok(Outcome::Unrecorded(places, error)),
+        Err(error) => Err(error),
+    }
+}
+
+fn events_of<'p>(page: &'p [Pending], group: &Group) -> Vec<&'p Event> {
+    group.events.iter().filter_map(|place| page.get(*place)).map(|p| &p.event).collect()
 }
 
 /// The earliest pending events, with all that are there of their windows: an incident knows the
@@ -129,8 +185,7 @@ async fn open_one(
     found: Group,
 ) -> Result<Option<(Incident, Detected)>, StoreError> {
     let Opening { incidents, orchestrator, clock, .. } = opening;
-    let events: Vec<&Event> =
-        found.events.iter().filter_map(|place| page.get(*place)).map(|p| &p.event).collect();
+    let events = events_of(page, &found);
     let Some(first) = events.first() else { return Ok(None) };
     let signals = gravest(opening, &events, &found.hits).await?;
     let Some(detected) = detected(id, first, found, signals) else { return Ok(None) };
@@ -225,8 +280,8 @@ fn detected(id: IncidentId, event: &Event, found: Group, signals: Signals) -> Op
     }
     Some(Detected {
         incident: id,
-        resource: first.resource.clone(),
-        event: event.id.clone(),
+        resource: bounded::resource(&first.resource),
+        event: bounded::event(&event.id),
         time: event.time,
         rules: rules.into_iter().collect(),
         controls,
@@ -256,9 +311,13 @@ async fn signals(opening: Opening<'_>, event: &Event, hits: &[Hit]) -> Result<Si
         actor: event.actor.kind,
         mfa: event.actor.mfa,
         // That many calls were refused is what a correlation may be about.
-        error_code: event.error_code.clone().filter(|_| !hits.iter().any(|h| h.is_correlation)),
+        error_code: event
+            .error_code
+            .as_deref()
+            .filter(|_| !hits.iter().any(|h| h.is_correlation))
+            .map(bounded::name),
         is_unknown_network: origins.known.is_unknown(event.source_address.as_deref()),
-        invoked_by: event.actor.invoked_by.clone(),
+        invoked_by: event.actor.invoked_by.as_deref().map(bounded::name),
         other_rules_by_actor,
         tags,
         is_trial: hits.iter().all(|hit| hit.is_trial),
@@ -288,15 +347,15 @@ async fn novelty(
     Ok(origin)
 }
 
-/// The resource's tags; `None` where it could not be read. What does not exist, or is of a type
-/// without a driver, has none.
+/// The resource's tags; `None` where it could not be read, or they are more than travels. What does
+/// not exist, or is of a type without a driver, has none.
 async fn tags(account: &dyn Account, resource: &ResourceRef) -> Option<BTreeMap<String, String>> {
     let Some(face) = aisaws_controls::resource(&resource.kind) else {
         return Some(BTreeMap::new());
     };
     match account.read(resource).await {
         Ok(Value::Null) => Some(BTreeMap::new()),
-        Ok(state) => face.tags(&state).ok(),
+        Ok(state) => face.tags(&state).ok().and_then(bounded::tags),
         Err(_) => None,
     }
 }

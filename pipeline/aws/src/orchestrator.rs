@@ -87,6 +87,10 @@ impl Orchestrator for StepFunctions {
             Ok(_) => Ok(()),
             // Names are taken for ninety days after the end: it was started before.
             Err(e) if e.code.as_deref() == Some("ExecutionAlreadyExists") => Ok(()),
+            // The machine or its address: no incident's fault, and others would meet it too.
+            Err(e) if !is_about_the_input(&e) && e.fault() == Fault::BadInput => {
+                Err(StoreError::Refused { action, fault: Fault::Permanent, source: Box::new(e) })
+            }
             Err(e) => Err(store_error(action, e)),
         }
     }
@@ -133,6 +137,12 @@ fn payload(action: &'static str, value: &impl Serialize) -> Result<String, Store
         return Err(refused(Box::new(TooLarge { size_bytes: text.len() })));
     }
     Ok(text)
+}
+
+/// Whether a start was refused for what it was given.
+/// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>
+fn is_about_the_input(error: &CallError) -> bool {
+    matches!(error.code.as_deref(), Some("InvalidExecutionInput" | "InvalidName"))
 }
 
 /// Whether nobody waits with that token any more.

@@ -60,9 +60,12 @@ impl Intake {
     /// cannot be read, or that the store will never keep, goes to the dead letter queue and does
     /// not hold up the others.
     ///
+    /// Messages that are kept are done with, even where no response could be started for them: the
+    /// sweep starts what is left.
+    ///
     /// # Errors
-    /// Where the store or the state machine cannot be reached: then the whole batch has to be
-    /// delivered again; what was kept of it is met again.
+    /// Where the store cannot be reached: then the whole batch has to be delivered again; what was
+    /// kept of it is met again.
     pub async fn take_in(&self, messages: Vec<Message>) -> Result<Taken, StoreError> {
         let mut taken = Taken::default();
         match self.keep(&messages, &mut taken).await {
@@ -70,8 +73,21 @@ impl Intake {
             Err(e) if is_for_ever(&e) => self.keep_one_by_one(&messages, &mut taken).await?,
             Err(e) => return Err(e),
         }
-        taken.opened = self.responder.open().await?.len();
-        self.metrics.emit(self.responder.ports().clock.now(), &counts(&taken.tally));
+        let mut failed_openings = 0;
+        match self.responder.open().await {
+            Ok(opened) => taken.opened = opened.len(),
+            Err(e) => {
+                let (fault, error) = (e.fault().name(), chain(&e));
+                tracing::warn!(
+                    fault,
+                    error,
+                    "incidents could not be opened; the sweep tries again"
+                );
+                failed_openings = 1;
+            }
+        }
+        let now = self.responder.ports().clock.now();
+        self.metrics.emit(now, &counts(&taken.tally, failed_openings));
         Ok(taken)
     }
 
@@ -117,13 +133,14 @@ impl Intake {
     }
 }
 
-pub(crate) fn counts(tally: &Tally) -> Vec<Metric> {
+pub(crate) fn counts(tally: &Tally, failed_openings: u64) -> Vec<Metric> {
     let mut metrics = vec![
         Metric::count(Name::EventsTakenIn, tally.events),
         Metric::count(Name::Duplicates, tally.duplicates),
         Metric::count(Name::OwnEvents, tally.own),
         Metric::count(Name::DeadLetters, tally.dead_letters),
         Metric::count(Name::Hits, tally.hits),
+        Metric::count(Name::OpeningsFailed, failed_openings),
     ];
     if tally.suppressed > 0 {
         metrics.push(Metric::count(Name::AlertsSuppressed, tally.suppressed));

@@ -11,6 +11,8 @@ pub mod http;
 pub mod intake;
 pub mod measured;
 pub mod metrics;
+#[cfg(test)]
+mod outage;
 pub mod replay;
 pub mod scan;
 pub mod settings;

@@ -74,6 +74,8 @@ table! {
     DeadLetters: Count,
     /// Rules that fired on new events.
     Hits: Count,
+    /// Batches for which incidents could not be opened at once.
+    OpeningsFailed: Count,
     /// Incidents that were opened.
     IncidentsOpened: Count,
     /// From the event to the opened incident.

@@ -1,6 +1,8 @@
 //! What a clock calls every few minutes: whatever a function that died left undone is carried on.
 
 use aisaws_app::approve::deliver;
+use aisaws_app::respond::Responder;
+use aisaws_core::id::IncidentId;
 use aisaws_core::port::{Ports, StoreError};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -20,23 +22,48 @@ pub struct Swept {
     pub stuck: usize,
 }
 
-/// Brings votes to executions that wait, and counts the questions that nobody answers.
+/// Opens what intake could not, brings votes to executions that wait, and counts the questions that
+/// nobody answers. What fails keeps nothing else from being done.
 ///
 /// # Errors
-/// Where the store or the state machine cannot be reached; the next sweep tries again.
-pub async fn carry_on(
-    ports: &Ports,
-    opened: usize,
-    metrics: &Metrics,
-) -> Result<Swept, StoreError> {
-    let mut swept = Swept { opened, ..Swept::default() };
+/// The first that came, where the store or the state machine cannot be reached, after all else is
+/// done; the next sweep tries again.
+pub async fn sweep(responder: &Responder, metrics: &Metrics) -> Result<Swept, StoreError> {
+    let ports = responder.ports();
+    let mut swept = Swept::default();
+    let opened = responder.open().await.map(|opened| swept.opened = opened.len());
+    let delivered = deliver_votes(ports, &mut swept).await;
+    let counted = count_questions(ports, &mut swept, metrics).await;
+    opened.and(delivered).and(counted).map(|()| swept)
+}
+
+async fn deliver_votes(ports: &Ports, swept: &mut Swept) -> Result<(), StoreError> {
+    let mut outcome = Ok(());
     for incident in ports.orchestrator.unfinished().await? {
-        // An execution that has the answer already ignores it.
-        if ports.approvals.standing(incident).await?.is_some_and(|s| s.outcome().is_some()) {
-            deliver(ports, incident).await?;
-            swept.delivered += 1;
+        match deliver_vote(ports, incident).await {
+            Ok(is_delivered) => swept.delivered += usize::from(is_delivered),
+            failed => outcome = outcome.and(failed.map(drop)),
         }
     }
+    outcome
+}
+
+/// Whether there was one.
+async fn deliver_vote(ports: &Ports, incident: IncidentId) -> Result<bool, StoreError> {
+    let standing = ports.approvals.standing(incident).await?;
+    if standing.is_none_or(|standing| standing.outcome().is_none()) {
+        return Ok(false);
+    }
+    // An execution that has the answer already ignores it.
+    deliver(ports, incident).await?;
+    Ok(true)
+}
+
+async fn count_questions(
+    ports: &Ports,
+    swept: &mut Swept,
+    metrics: &Metrics,
+) -> Result<(), StoreError> {
     let now = ports.clock.now();
     for question in ports.approvals.open_questions().await? {
         swept.waiting += 1;
@@ -44,8 +71,8 @@ pub async fn carry_on(
             swept.stuck += 1;
         }
     }
-    metrics.emit(now, &counts(&swept));
-    Ok(swept)
+    metrics.emit(now, &counts(swept));
+    Ok(())
 }
 
 pub(crate) fn counts(swept: &Swept) -> [Metric; 2] {

@@ -141,11 +141,11 @@ async fn a_payload_above_the_limit_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_machine_that_is_not_there_is_an_error() {
+async fn a_machine_that_is_not_there_is_no_incidents_fault() {
     let arn = "arn:aws:states:us-east-1:111122223333:stateMachine:nowhere";
     let orchestrator = StepFunctions::new(&aws().await, arn);
     let error = orchestrator.start(&detected("d")).await.unwrap_err();
-    assert_eq!(error.fault(), Fault::BadInput, "{error:?}");
+    assert_eq!(error.fault(), Fault::Permanent, "{error:?}");
 }
 
 #[tokio::test]

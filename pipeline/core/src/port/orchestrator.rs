@@ -10,6 +10,10 @@ use crate::id::IncidentId;
 #[async_trait]
 pub trait Orchestrator: Send + Sync {
     /// Starts the incident's execution; one that was started before is left as it is.
+    ///
+    /// # Errors
+    /// [`Fault::BadInput`](crate::fault::Fault::BadInput) says that this incident's never starts,
+    /// and nothing else: it is closed as failed then.
     async fn start(&self, detected: &Detected) -> Result<(), StoreError>;
     /// Returns when the execution has ended or waits for a human. Where executions run
     /// elsewhere (Step Functions) there is nothing to do.

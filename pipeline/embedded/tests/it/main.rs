@@ -9,6 +9,8 @@ mod durability;
 #[cfg(test)]
 mod opening;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod stages;
 #[cfg(test)]
 mod tampering;

@@ -36,8 +36,8 @@ impl Orchestrator for Dying {
     async fn start(&self, detected: &Detected) -> Result<(), StoreError> {
         let start = self.starts.fetch_add(1, Ordering::Relaxed) + 1;
         if self.at > 0 && start.is_multiple_of(self.at) {
-            let id = detected.incident.to_string();
-            return Err(StoreError::NotFound { what: "process", id });
+            let source = format!("killed at {}", detected.incident).into();
+            return Err(StoreError::Unavailable { action: "start an execution", source });
         }
         Ok(())
     }
@@ -56,7 +56,7 @@ impl Orchestrator for Dying {
 }
 
 /// An account without resources.
-struct Empty;
+pub(crate) struct Empty;
 
 #[async_trait]
 impl Account for Empty {
@@ -76,9 +76,9 @@ impl Account for Empty {
 }
 
 /// What happened: seconds from a full hour on, bucket, caller, and the rules that fired.
-type Happened = (u32, u8, u8, BTreeSet<u8>);
+pub(crate) type Happened = (u32, u8, u8, BTreeSet<u8>);
 
-fn record(n: usize, (second, bucket, caller, rules): &Happened) -> Recorded {
+pub(crate) fn record(n: usize, (second, bucket, caller, rules): &Happened) -> Recorded {
     let time = jiff::Timestamp::from_second(1_772_359_200 + i64::from(*second)).unwrap();
     let text = json!({
         "eventID": format!("e{n}"), "eventTime": time.to_string(), "eventName": "PutBucketAcl",

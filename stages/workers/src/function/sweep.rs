@@ -6,7 +6,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
 use super::FunctionError;
-use crate::sweep::{Swept, carry_on};
+use crate::sweep::{Swept, sweep};
 use crate::wire::Wired;
 
 pub(super) async fn serve(wired: &Wired) -> Result<(), FunctionError> {
@@ -15,11 +15,7 @@ pub(super) async fn serve(wired: &Wired) -> Result<(), FunctionError> {
         "sweep",
         |_| None,
         move |_: LambdaEvent<Value>| async move {
-            let run = async {
-                let opened = responder.open().await?.len();
-                carry_on(responder.ports(), opened, metrics).await
-            };
-            run.await.map_err(|e| diagnostic(&e)) as Result<Swept, Diagnostic>
+            sweep(responder, metrics).await.map_err(|e| diagnostic(&e)) as Result<Swept, Diagnostic>
         },
     )
     .await?;

@@ -274,7 +274,7 @@ async fn every_metric_of_the_table_is_emitted_by_something() {
         names.extend(lived(&entries, 1).await.into_keys());
     }
     let tally = Tally { suppressed: 1, ..Tally::default() };
-    let counted = intake::counts(&tally).into_iter().chain(sweep::counts(&Swept::default()));
+    let counted = intake::counts(&tally, 0).into_iter().chain(sweep::counts(&Swept::default()));
     let counted = counted.chain(replay::counts(1, 1, 1));
     names.extend(counted.map(|metric| metric.name.as_str().to_owned()));
     names.retain(|name| !name.contains(' '));

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use aisaws_app::respond::Responder;
 use aisaws_core::fault::{Classify as _, chain};
-use aisaws_core::port::StoreError;
 use tracing::{info, warn};
 
 use super::figures::{Counter, Figures, Gauge};
 use super::stop::Stop;
 use crate::metrics::Metrics;
-use crate::sweep::{Swept, carry_on};
+use crate::sweep::{Swept, sweep};
 
 /// Sweeps at once and then again and again, until it is told to stop. Several workers may do so
 /// side by side.
@@ -45,9 +44,4 @@ pub(super) async fn serve(
             () = tokio::time::sleep(every) => {}
         }
     }
-}
-
-async fn sweep(responder: &Responder, metrics: &Metrics) -> Result<Swept, StoreError> {
-    let opened = responder.open().await?.len();
-    carry_on(responder.ports(), opened, metrics).await
 }
