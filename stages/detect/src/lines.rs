@@ -400,6 +400,7 @@ fn in_account(mut event: Event, account: Option<&AccountId>) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::windows::A_MATCH;
 
     const RULE: &str = "title: T\nid: r-1\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n  s:\n    eventName: A\n  condition: s\n";
     const OFTEN: &str = "---\ntitle: Often\nid: often\ncorrelation:\n  type: event_count\n  rules: [r-1]\n  group-by: [user]\n  timespan: 1m\n  condition: { gte: 3 }\n";
@@ -409,7 +410,8 @@ mod tests {
         let rules = format!("{RULE}{OFTEN}");
         let (mut lines, errors) = Lines::new([("r.yml", &rules)], Vec::new(), Mapping::default());
         assert!(errors.is_empty(), "{errors:?}");
-        lines.windows.get_mut().unwrap().limit = limit;
+        // Of matches, with their texts and the correlation's part.
+        lines.windows.get_mut().unwrap().limit = limit * (2 * A_MATCH);
         // Three events of each user within a minute, users half a minute apart.
         let mut events: Vec<(i64, usize)> = (0..200_usize)
             .flat_map(|user| (0..3).map(move |n| (i64::try_from(user).unwrap() * 30 + n * 9, user)))

@@ -15,14 +15,41 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::sigma::{Correlations, Resolved, ScanError};
 
-/// Matches that are held.
-const MAX_HELD: usize = 50_000;
+/// Bytes that matches take, as they are estimated: with the lines of what fires at once, this
+/// and the rest of the program stay below 32 MiB.
+const MAX_HELD: usize = 8 << 20;
+/// Of these, what a match takes beside its texts: its place in the map, and its allocations.
+pub(crate) const A_MATCH: usize = 400;
+/// And what it takes for each correlation that may fire at it, and for where that counts.
+const A_PART: usize = 300;
 
 /// What an event would be to each correlation that may fire at it.
 #[derive(Debug)]
 pub(crate) struct Spot {
     pub(crate) event: EventId,
-    by_correlation: BTreeMap<usize, Part>,
+    /// By place of the correlation. A few: a map would take ten times the room.
+    by_correlation: Box<[(usize, Part)]>,
+}
+
+impl Spot {
+    fn part(&self, correlation: usize) -> Option<&Part> {
+        self.by_correlation.iter().find(|(place, _)| *place == correlation).map(|(_, part)| part)
+    }
+
+    /// Bytes, as they are estimated.
+    fn weight(&self) -> usize {
+        let texts = |part: &Part| {
+            let resource = part.resource.as_ref().map_or(0, |r| r.kind.len() + r.id.len());
+            let feeds = part.feeds.iter();
+            resource + feeds.map(|f| A_PART + f.key.group.len() + weight(&f.entry)).sum::<usize>()
+        };
+        let parts = self.by_correlation.iter();
+        self.event.as_str().len() + parts.map(|(_, part)| A_PART + texts(part)).sum::<usize>()
+    }
+}
+
+fn weight(entry: &Entry) -> usize {
+    A_MATCH + entry.event.as_str().len() + entry.value.len()
 }
 
 #[derive(Debug)]
@@ -48,7 +75,7 @@ impl Firing {
     }
 
     pub(crate) fn resource(&self) -> Option<&ResourceRef> {
-        self.spot.by_correlation.get(&self.correlation)?.resource.as_ref()
+        self.spot.part(self.correlation)?.resource.as_ref()
     }
 }
 
@@ -60,8 +87,8 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// How many entries went to make place.
-    fn add(&mut self, found: Match, spot: &Arc<Spot>) -> usize {
+    /// How many entries went to make place, and how many bytes.
+    fn add(&mut self, found: Match, spot: &Arc<Spot>) -> (usize, usize) {
         let room = usize::try_from(ROOM).unwrap_or(usize::MAX);
         let part = found.entry.part;
         let mut gone = Vec::new();
@@ -70,11 +97,13 @@ impl Bucket {
         }
         let size = self.sizes.entry(part).or_default();
         *size = size.saturating_sub(gone.len()) + 1;
+        let mut bytes = 0;
         for entry in &gone {
-            self.entries.remove(entry);
+            let of_spot = self.entries.remove(entry).map_or(0, |spot| spot.weight());
+            bytes += weight(entry) + of_spot;
         }
         self.entries.insert(found.entry, spot.clone());
-        gone.len()
+        (gone.len(), bytes)
     }
 }
 
@@ -91,8 +120,9 @@ struct Group {
 pub(crate) struct Windows {
     /// By place of the correlation and values it groups by.
     groups: BTreeMap<(usize, String), Group>,
+    /// Bytes they take.
     held: usize,
-    /// How many may be.
+    /// How many that may be.
     pub(crate) limit: usize,
     /// Matches that do not count, because there were too many or they came too late.
     missed: u64,
@@ -128,17 +158,18 @@ impl Taken {
         let place = |found: &Match| places.get(found.key.correlation.as_str()).copied();
         let matches = correlations.matches(fired, event)?;
         let mut waiting: Vec<usize> = matches.iter().filter_map(place).collect();
-        let mut by_correlation = BTreeMap::new();
+        let mut by_correlation: Vec<(usize, Part)> = Vec::new();
         while let Some(correlation) = waiting.pop() {
-            if by_correlation.contains_key(&correlation) {
+            if by_correlation.iter().any(|(place, _)| *place == correlation) {
                 continue;
             }
             let Some(resolved) = correlations.list().get(correlation) else { continue };
             let key = resolved.correlation.meta.key();
             let feeds = correlations.matches(std::iter::once(key), event)?;
             waiting.extend(feeds.iter().filter_map(place));
-            by_correlation.insert(correlation, Part { resource: resource(correlation)?, feeds });
+            by_correlation.push((correlation, Part { resource: resource(correlation)?, feeds }));
         }
+        let by_correlation = by_correlation.into_boxed_slice();
         Ok(Self { matches, spot: Arc::new(Spot { event: event.id.clone(), by_correlation }) })
     }
 }
@@ -171,7 +202,7 @@ impl Windows {
         let mut fired = self.decide(correlations, places, Some(middle));
         if self.held > self.limit / 4 * 3 {
             // Their spans are too long for what can be held: they are cut here.
-            self.missed = self.missed.saturating_add(self.held as u64);
+            self.missed = self.missed.saturating_add(self.count());
             fired.extend(self.decide(correlations, places, None));
         }
         fired
@@ -186,6 +217,12 @@ impl Windows {
         (self.decide(correlations, places, None), std::mem::take(&mut self.missed))
     }
 
+    /// Matches that are held.
+    fn count(&self) -> u64 {
+        let buckets = self.groups.values().flat_map(|group| group.buckets.values());
+        buckets.map(|bucket| bucket.entries.len() as u64).sum()
+    }
+
     fn hold(&mut self, places: &BTreeMap<String, usize>, found: Match, spot: &Arc<Spot>) {
         let Some(place) = places.get(found.key.correlation.as_str()) else { return };
         let group = self.groups.entry((*place, found.key.group.clone())).or_default();
@@ -195,10 +232,11 @@ impl Windows {
             return;
         }
         let counts_each = found.counted == Counted::Matches;
-        let gone = bucket.add(found, spot);
+        let added = weight(&found.entry) + spot.weight();
+        let (gone, freed) = bucket.add(found, spot);
         let lost = if counts_each { gone as u64 } else { 0 };
         self.missed = self.missed.saturating_add(u64::from(is_late)).saturating_add(lost);
-        self.held = (self.held + 1).saturating_sub(gone);
+        self.held = (self.held + added).saturating_sub(freed);
     }
 
     /// Decides the buckets about which nothing more comes if no event before that time comes.
@@ -226,7 +264,7 @@ impl Windows {
             horizons.push(horizon);
             let newly = self.decide_one(place, resolved, horizon);
             for firing in &newly {
-                let part = firing.spot.by_correlation.get(&place);
+                let part = firing.spot.part(place);
                 for found in part.into_iter().flat_map(|part| &part.feeds) {
                     self.hold(places, found.clone(), &firing.spot);
                 }
@@ -263,7 +301,9 @@ impl Windows {
             // The last one may still be looked back at.
             let rest = group.buckets.split_off(&last);
             let gone = std::mem::replace(&mut group.buckets, rest);
-            self.held -= gone.values().map(|bucket| bucket.entries.len()).sum::<usize>();
+            let entries = gone.values().flat_map(|bucket| &bucket.entries);
+            let freed = entries.map(|(entry, spot)| weight(entry) + spot.weight()).sum();
+            self.held = self.held.saturating_sub(freed);
         }
         self.groups.retain(|(of, _), group| *of != place || !group.buckets.is_empty());
         fired
