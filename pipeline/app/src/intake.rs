@@ -155,6 +155,13 @@ fn read_all(
 ) -> Result<(), InputError> {
     for input in inputs {
         let mut group = Group::default();
+        if let Input::Unfit(_, why) = input {
+            group.letters.push(dead_letter(&input.name(), 0, why.to_string(), ""));
+            if sender.blocking_send(group).is_err() {
+                return Ok(());
+            }
+            continue;
+        }
         let mut sink = |item: Item| {
             match item {
                 Item::Event(event, line) => match examiner.examine(*event) {

@@ -142,10 +142,23 @@ impl There {
     }
 }
 
+/// Seconds within which reports of one finding are one incident, where one finding may be told
+/// of for months: closed, and open again. `None`: each is told of once, or has a new id then.
+fn recurs_within(source: Source) -> Option<u32> {
+    const DAY: u32 = 86_400;
+    match source {
+        // They keep a finding's id over passing and failing again.
+        Source::SecurityHub | Source::AccessAnalyzer => Some(DAY),
+        // It adds to a finding as long as nobody archives it.
+        Source::GuardDuty => Some(30 * DAY),
+        Source::CloudTrail | Source::Config | Source::Posture => None,
+    }
+}
+
 /// The incident a hit belongs to by its causes.
 ///
 /// A rule with a window of its own has one incident for each window and resource. Reports of one
-/// finding are one. Else hits on one resource within a window are. Copies of one call that
+/// finding are one, for a while ([`recurs_within`]). Else hits on one resource within a window are. Copies of one call that
 /// several accounts saw have one time, so they are together there; where nothing is joined, they
 /// are one by what they have in common. That must not keep a call from joining others: every call
 /// may have such an id.
@@ -161,7 +174,10 @@ fn cause(event: &Event, hit: &Hit, joining: Joining) -> Cause {
             (vec!["window".to_owned(), rule, resource, length, window, made.to_owned()], false)
         }
         (_, Some(cause), seconds) if seconds == 0 || event.source != Source::CloudTrail => {
-            (vec!["cause".to_owned(), event.source.to_string(), cause.clone(), resource], false)
+            let mut parts =
+                vec!["cause".to_owned(), event.source.to_string(), cause.clone(), resource];
+            parts.extend(recurs_within(event.source).map(window));
+            (parts, false)
         }
         (_, _, seconds) if seconds > 0 => {
             let (length, window) = (seconds.to_string(), window(seconds));

@@ -146,14 +146,18 @@ impl Context {
     /// As [`Context::responder`], where these roles are our own.
     pub(crate) fn responder_as(&self, ports: Ports, own: Vec<String>) -> anyhow::Result<Responder> {
         let origins = Origins::load(&self.config.network)?;
+        let rules = self.rules()?.enriched(Arc::new(origins.clone()));
+        let noise = &self.config.noise;
+        // What the configuration says of a rule counts.
+        let mut by_rule = rules.limits();
+        by_rule.extend(noise.limits.clone());
         let examiner = Examiner {
-            detector: Arc::new(self.rules()?.enriched(Arc::new(origins.clone()))),
+            detector: Arc::new(rules),
             own: OwnRoles::new(own),
             suppressions: self.config.suppress.clone(),
             touched: aisaws_controls::touched,
         };
-        let noise = &self.config.noise;
-        let limits = Limits::new(noise.incidents_per_rule_per_hour, noise.limits.clone());
+        let limits = Limits::new(noise.incidents_per_rule_per_hour, by_rule);
         let joining = Joining { window_seconds: self.config.noise.window_seconds };
         Ok(Responder::new(ports, Arc::new(examiner), origins, joining).limited(limits))
     }

@@ -148,6 +148,13 @@ impl Detect {
         })
     }
 
+    /// Incidents that rules and correlations may open in an hour, as they say themselves.
+    pub fn limits(&self) -> BTreeMap<String, u32> {
+        let limit =
+            |(key, response): (&String, &Response)| Some((key.clone(), response.limit?.get()));
+        self.responses.iter().filter_map(limit).collect()
+    }
+
     /// What was understood and is not evaluated by this stage.
     pub fn not_evaluated(&self) -> &[NotEvaluated] {
         self.rules.not_evaluated()

@@ -14,6 +14,8 @@
 //!   stage: active                         # or `test`: recorded, never acted upon
 //!   window: 24h                           # optional; hits of this rule on one resource within
 //!                                         # a tumbling window are one incident
+//!   limit: 20                             # optional; incidents the rule may open in an hour,
+//!                                         # unless the configuration says otherwise
 //! ```
 //!
 //! A rule without the section is foreign: its hits are about what the event that fired names, by
@@ -30,6 +32,8 @@
 //!
 //! IAM is global: its resources are in the region where its events are recorded (`us-east-1`
 //! outside of China and GovCloud), whatever the region of the call that points at them.
+
+use std::num::NonZeroU32;
 
 use aisaws_core::id::ControlId;
 use aisaws_core::resource::ResourceRef;
@@ -50,6 +54,7 @@ struct Section {
     controls: Vec<ControlId>,
     stage: Stage,
     window: Option<String>,
+    limit: Option<NonZeroU32>,
 }
 
 /// Whether hits of a rule may be acted upon.
@@ -79,6 +84,8 @@ pub struct Response {
     pub stage: Stage,
     /// Length of the tumbling window whose hits are one incident.
     pub window_seconds: Option<u32>,
+    /// Incidents it may open in an hour.
+    pub limit: Option<NonZeroU32>,
     target: Target,
 }
 
@@ -102,7 +109,7 @@ pub struct Located {
 impl Response {
     /// What a hit of a foreign rule is about; it is on probation.
     pub const FOREIGN: Self =
-        Self { stage: Stage::Test, window_seconds: None, target: Target::ByEvent };
+        Self { stage: Stage::Test, window_seconds: None, limit: None, target: Target::ByEvent };
 
     /// Reads the rule's section; `None` where it has none, as foreign rules do.
     ///
@@ -137,7 +144,7 @@ impl Response {
             wrong("resource", "resource.id", "a field or a list of fields, or else `from: finding`")
         })?;
         let target = Target::Own { pointer, controls: section.controls };
-        Ok(Some(Self { stage: section.stage, window_seconds, target }))
+        Ok(Some(Self { stage: section.stage, window_seconds, limit: section.limit, target }))
     }
 
     /// Type of the resource, as CloudFormation names it; `None` where the event decides.

@@ -117,7 +117,7 @@ fn rule_files(folders: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     for input in expand(folders)? {
         match input {
             Input::File(path) if is_rule(&path) => files.push(path),
-            Input::File(_) => {}
+            Input::File(_) | Input::Unfit(..) => {}
             Input::Stdin => {
                 return Err(Usage("rules are read from folders and files only".to_owned()).into());
             }

@@ -134,6 +134,8 @@ pub struct Correlation {
     pub group_by: Vec<String>,
     /// For an alias and a rule, the field that is meant.
     pub aliases: BTreeMap<String, BTreeMap<String, String>>,
+    /// Where the rules that aliases name stand.
+    pub(super) alias_places: BTreeMap<String, Place>,
     /// Length of the window in seconds, at least 1.
     pub timespan_seconds: u32,
     /// What count or measure must hold; empty where all rules must match.
@@ -186,13 +188,22 @@ impl Correlation {
             })?;
         let Condition { bounds, fields, percentile } = section.condition(kind, rules.len())?;
         let generate = section.generate(root)?;
+        let aliases = section.aliases()?;
+        let alias_places = aliases
+            .iter()
+            .flat_map(|(alias, by_rule)| by_rule.keys().map(move |rule| (alias, rule)))
+            .map(|(alias, rule)| {
+                (rule.clone(), source.place(&["correlation", "aliases", alias, rule]))
+            })
+            .collect();
         Ok(Self {
             meta,
             place: source.place(&["correlation"]),
             kind,
             rules,
             group_by: section.texts("group-by")?,
-            aliases: section.aliases()?,
+            aliases,
+            alias_places,
             timespan_seconds,
             bounds,
             fields,

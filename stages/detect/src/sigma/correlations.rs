@@ -96,7 +96,8 @@ impl Correlations {
                 correlation.aliases.values().flat_map(BTreeMap::keys).collect();
             for word in aliased.into_iter().filter(|word| meant(&metas, word).is_none()) {
                 is_whole = false;
-                let place = correlation.place.clone();
+                let place = correlation.alias_places.get(word).unwrap_or(&correlation.place);
+                let place = place.clone();
                 errors.push(RuleError { place, problem: Problem::UnknownRule(word.clone()) });
             }
             if is_whole {

@@ -335,7 +335,9 @@ fn an_alias_is_another_field_for_each_rule() {
     let unknown = section.replace("read: value }", "other: value }");
     let errors = load(&correlation("c", &unknown)).unwrap_err();
     assert!(matches!(&errors[0].problem, Problem::UnknownRule(name) if name == "other"));
-    assert!(errors[0].place.line.is_some());
+    let line = BASE.lines().count() + unknown.lines().count();
+    // Behind the head of four lines and `correlation:`.
+    assert_eq!(errors[0].place.line, Some(line + 5));
 }
 
 /// All events of a group have the same value; those without one have none in common.
