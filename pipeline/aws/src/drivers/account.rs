@@ -161,17 +161,21 @@ impl AwsAccount {
         let target =
             apply_guarded(before, after, &now).map_err(|e| Stopped::Changed(e.0.join(", ")))?;
         let calls = face.calls(resource, &now, &target).map_err(Stopped::Refused)?;
+        // Whoever wrote this may have died right after the call took effect: then there is nothing
+        // left of it to do. That it was somebody else's call just then cannot be told apart.
+        let attempted = written.attempted.take();
+        written.calls.extend(attempted.filter(|attempted| !calls.contains(attempted)));
         for (n, call) in calls.iter().enumerate() {
             if !self.log.lease(resource, &holder.0, LEASE).await? {
                 return Err(Stopped::Taken);
             }
+            written.attempted = Some(call.clone());
+            self.log.put(key, resource, &written).await?;
             let follows = calls.iter().take(n).any(|earlier| overlap(face, earlier, call));
             let planned = Planned { call, now: &now, follows };
             written.calls.push(driver.make(&caller, resource, planned).await?);
-            if n + 1 < calls.len() {
-                self.log.put(key, resource, &written).await?;
-            }
         }
+        written.attempted = None;
         written.is_whole = true;
         Ok(self.log.put(key, resource, &written).await?.calls)
     }

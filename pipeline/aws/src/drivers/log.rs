@@ -16,6 +16,10 @@ use tokio::time::Instant;
 pub struct Written {
     /// The calls that were made, in order.
     pub calls: Vec<Call>,
+    /// The call that was about to be made when this was noted. Whoever comes after a death tells
+    /// by the state whether it took effect.
+    #[serde(default)]
+    pub attempted: Option<Call>,
     /// Whether these are all.
     pub is_whole: bool,
 }

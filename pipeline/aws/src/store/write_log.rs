@@ -19,7 +19,7 @@ use crate::fault::failed;
 impl WriteLog for Store {
     async fn get(&self, key: &WriteKey) -> Result<Option<Written>, StoreError> {
         if let Some(calls) = self.calls_of(key).await? {
-            return Ok(Some(Written { calls, is_whole: true }));
+            return Ok(Some(Written { calls, attempted: None, is_whole: true }));
         }
         begun(self, key).await.map_err(doing("read how far a write came"))
     }
@@ -32,10 +32,10 @@ impl WriteLog for Store {
     ) -> Result<Written, StoreError> {
         if written.is_whole {
             let calls = self.keep_calls(key, written.calls.clone()).await?;
-            return Ok(Written { calls, is_whole: true });
+            return Ok(Written { calls, attempted: None, is_whole: true });
         }
         let kept = async {
-            let body = self.body("calls", serde_json::to_string(&written.calls)?).await?;
+            let body = self.body("calls", serde_json::to_string(written)?).await?;
             let item = Item::new(layout::calls_so_far(key)).with_body(&body);
             self.write_all(vec![item]).await
         };
@@ -61,9 +61,9 @@ async fn begun(store: &Store, key: &WriteKey) -> Result<Option<Written>, Trouble
     let Some(item) = store.get(&layout::calls_so_far(key)).await? else { return Ok(None) };
     let row = Row(&item);
     let text = store.text(row.body()?).await?;
-    let calls =
+    let written: Written =
         serde_json::from_str(&text).map_err(|e| row.unreadable("body", Some(Box::new(e))))?;
-    Ok(Some(Written { calls, is_whole: false }))
+    Ok(Some(written))
 }
 
 /// Times sort as texts, so a condition can compare them. The clocks of writers may differ by much

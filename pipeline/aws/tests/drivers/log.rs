@@ -21,13 +21,15 @@ fn call(action: &str) -> Call {
 async fn keeps(one: &dyn WriteLog, other: &dyn WriteLog) {
     let (bucket, key) = (resource(BUCKET, "an id / with spaces"), step("log"));
     assert_eq!(one.get(&key).await.unwrap(), None);
-    let first = Written { calls: vec![call("s3:A")], is_whole: false };
+    let first =
+        Written { calls: vec![call("s3:A")], attempted: Some(call("s3:B")), is_whole: false };
     one.put(&key, &bucket, &first).await.unwrap();
     assert_eq!(other.get(&key).await.unwrap(), Some(first));
-    let whole = Written { calls: vec![call("s3:A"), call("s3:B")], is_whole: true };
+    let whole =
+        Written { calls: vec![call("s3:A"), call("s3:B")], attempted: None, is_whole: true };
     assert_eq!(one.put(&key, &bucket, &whole).await.unwrap(), whole);
     assert_eq!(other.get(&key).await.unwrap(), Some(whole.clone()));
-    let late = Written { calls: Vec::new(), is_whole: true };
+    let late = Written { calls: Vec::new(), attempted: None, is_whole: true };
     assert_eq!(other.put(&key, &bucket, &late).await.unwrap(), whole, "the first one stands");
     assert_eq!(other.get(&step("another")).await.unwrap(), None);
 
