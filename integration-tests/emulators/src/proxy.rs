@@ -1,7 +1,7 @@
 //! A proxy in front of an emulator: it tells what is called, and can answer in AWS's place, late,
 //! wrongly or not at all.
 //!
-//! What happens to a call is decided by a [`Line`]. [`Cut`] is one: it cuts the line at the n-th
+//! What happens to a call is decided by a [`Line`]. [`CutAfter`] is one: it cuts the line at the n-th
 //! call. [`Weather`] is another: a share of all calls fails, drawn from a seed.
 
 use std::io::{self, Read as _, Write as _};
@@ -71,9 +71,13 @@ pub trait Line: Send + Sync {
     fn carried_out(&self, _: &Call) {}
 }
 
-impl<F: Fn(&Call) -> Act + Send + Sync> Line for F {
+impl<L: Line + ?Sized> Line for Arc<L> {
     fn act(&self, call: &Call) -> Act {
-        self(call)
+        (**self).act(call)
+    }
+
+    fn carried_out(&self, call: &Call) {
+        (**self).carried_out(call);
     }
 }
 
@@ -385,11 +389,21 @@ pub enum Cut {
 
 /// A line that lets so many calls through and then none; the first that fails does so as [`Cut`]
 /// says.
-pub fn cut_after(calls: usize, cut: Cut) -> impl Line {
-    move |call: &Call| match call.number.cmp(&calls) {
-        std::cmp::Ordering::Less => Act::Pass,
-        std::cmp::Ordering::Equal if cut == Cut::Answer => Act::LoseAnswer,
-        std::cmp::Ordering::Equal | std::cmp::Ordering::Greater => Act::Lose,
+#[derive(Debug, Clone, Copy)]
+pub struct CutAfter {
+    /// Calls that go through.
+    pub calls: usize,
+    /// How the next one fails.
+    pub cut: Cut,
+}
+
+impl Line for CutAfter {
+    fn act(&self, call: &Call) -> Act {
+        match call.number.cmp(&self.calls) {
+            std::cmp::Ordering::Less => Act::Pass,
+            std::cmp::Ordering::Equal if self.cut == Cut::Answer => Act::LoseAnswer,
+            std::cmp::Ordering::Equal | std::cmp::Ordering::Greater => Act::Lose,
+        }
     }
 }
 

@@ -62,9 +62,9 @@ impl World {
         #[cfg(feature = "driver-ec2")]
         let moto = endpoint(&MOTO, aisaws_emulators::moto)?;
         Some(Self {
-            ministack: Proxy::before(&ministack).await,
+            ministack: Proxy::before(&ministack),
             #[cfg(feature = "driver-ec2")]
-            moto: Proxy::before(&moto).await,
+            moto: Proxy::before(&moto),
             direct: Self::config(&ministack).await,
             #[cfg(feature = "driver-ec2")]
             direct_ec2: Self::config(&moto).await,

@@ -15,14 +15,14 @@ use aisaws_core::port::{
     Windows,
 };
 use aisaws_core::window::{Counted, Entry, Match, WindowKey};
+use aisaws_emulators::proxy::{Cut, CutAfter, Proxy};
 use jiff::Timestamp;
 
 use crate::place::{endpoint, name};
-use crate::proxy::{Cut, proxy};
 use crate::scene::{bucket, incident, record};
 
 /// A store, and a handle on it over a line that is cut after so many requests.
-async fn stores(requests: i64, cut: Cut) -> (Store, Store) {
+async fn stores(requests: usize, cut: Cut) -> (Store, Store) {
     let (table, bucket) = (name("cut"), name("cut"));
     let store = async |address: &str| {
         let aws = Aws::emulator(address).await;
@@ -34,14 +34,15 @@ async fn stores(requests: i64, cut: Cut) -> (Store, Store) {
     };
     let whole = store(&endpoint()).await.unwrap();
     whole.ensure_table().await.unwrap();
-    let cut = Aws::emulator(&proxy(&endpoint(), requests, cut).await).await;
+    let line = CutAfter { calls: requests, cut };
+    let cut = Aws::emulator(&Proxy::before(&endpoint(), line).unwrap().kept()).await;
     let archive = Archive::new(&cut, &bucket);
     (whole, Store::new(&cut, &table, archive, Arc::new(SystemClock)))
 }
 
 /// Runs a step that is cut after 0, 1, 2, ... requests, until one is not cut any more. Says how
 /// many were.
-async fn at_every_request<F: Future<Output = bool>>(step: impl Fn(i64, Cut) -> F) -> i64 {
+async fn at_every_request<F: Future<Output = bool>>(step: impl Fn(usize, Cut) -> F) -> usize {
     for requests in 0..100 {
         let (lost, unanswered) =
             tokio::join!(step(requests, Cut::Request), step(requests, Cut::Answer));

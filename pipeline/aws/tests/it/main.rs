@@ -13,7 +13,6 @@ mod conformance;
 mod cut;
 mod orchestrator;
 mod place;
-mod proxy;
 mod queue;
 mod scene;
 mod store;
