@@ -37,7 +37,7 @@ const EVENTS: usize = 2_000;
 const QUIET: usize = 100;
 
 fn main() {
-    let events = std::env::args().filter_map(|text| text.parse().ok()).next().unwrap_or(EVENTS);
+    let events = std::env::args().find_map(|text| text.parse().ok()).unwrap_or(EVENTS);
     let emulator = match ministack() {
         Ok(emulator) => emulator,
         Err(e) => return eprintln!("skipped: {e}"),
