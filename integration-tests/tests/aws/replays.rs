@@ -92,13 +92,13 @@ async fn a_replay_holds_a_page_in_memory_and_compares_what_is_selected() {
     // Half of them fill what is kept in memory of the scratch store; the others add nothing to it.
     let half = time(EVENTS / 2).to_string();
     let (answer, few) = replay(&footing, &["--until", &half]);
-    assert_eq!(answer["events"], (EVENTS + BUCKETS) / 2, "{answer:#}");
+    assert_eq!(answer["events"], usize::midpoint(EVENTS, BUCKETS), "{answer:#}");
     let (answer, all) = replay(&footing, &[]);
     assert_eq!(answer["events"], EVENTS + BUCKETS);
     assert_eq!(answer["differing"], BUCKETS, "nothing was recorded: {answer:#}");
     let grown = all.saturating_sub(few);
     let other_half = EVENTS / 2 * EVENT_BYTES;
-    println!("peak of half {few} bytes, of all {all}; the other half has {other_half}");
+    eprintln!("peak of half {few} bytes, of all {all}; the other half has {other_half}");
     assert!(few > 0 && grown < other_half as u64 / 2, "grew by {grown} of {other_half}");
 
     assert_eq!(compared(&footing, &[]), buckets);
