@@ -13,6 +13,7 @@ use aisaws_emulators::{Emulator, EmulatorError, ministack};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::types::QueueAttributeName;
+use futures::StreamExt as _;
 
 const ACCOUNT: &str = "111122223333";
 const REGION: &str = "us-east-1";
@@ -23,8 +24,12 @@ pub(crate) struct Footing {
     pub(crate) queue_url: String,
     pub(crate) dead_url: String,
     pub(crate) machine: String,
+    pub(crate) topic: String,
+    /// A queue that the topic tells everything.
+    heard_url: String,
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) sfn: aws_sdk_sfn::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) store: Store,
 }
 
@@ -65,6 +70,12 @@ impl Footing {
         };
         let queue_url = made(&name).await;
         let dead_url = made(&format!("{name}-dead")).await;
+        let heard_url = made(&format!("{name}-heard")).await;
+        let sns = aws_sdk_sns::Client::new(&config);
+        let topic = sns.create_topic().name(&name).send().await.unwrap().topic_arn.unwrap();
+        let heard = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}-heard");
+        let subscribe = sns.subscribe().topic_arn(&topic).protocol("sqs").endpoint(heard);
+        subscribe.send().await.unwrap();
         let sfn = aws_sdk_sfn::Client::new(&config);
         let definition = r#"{"StartAt":"End","States":{"End":{"Type":"Succeed"}}}"#;
         let role = format!("arn:aws:iam::{ACCOUNT}:role/machine");
@@ -75,7 +86,9 @@ impl Footing {
         archive.ensure_bucket().await.unwrap();
         let store = Store::new(&aws, &name, archive, Arc::new(SystemClock));
         store.ensure_table().await.unwrap();
-        Some(Self { name, queue_url, dead_url, machine, sqs, sfn, store })
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        let s3 = aws_sdk_s3::Client::from_conf(s3);
+        Some(Self { name, queue_url, dead_url, machine, topic, heard_url, sqs, sfn, s3, store })
     }
 
     /// The variables of a worker that reaches AWS at that address.
@@ -86,6 +99,7 @@ impl Footing {
             ("AISAWS_BUCKET", self.name.clone()),
             ("AISAWS_ACCOUNT", ACCOUNT.to_owned()),
             ("AISAWS_STATE_MACHINE_ARN", self.machine.clone()),
+            ("AISAWS_TOPIC_ARN", self.topic.clone()),
             ("AISAWS_QUEUE_URL", self.queue_url.clone()),
             ("AISAWS_DEAD_LETTER_QUEUE_URL", self.dead_url.clone()),
             ("AISAWS_TARGET_ENDPOINT_URL", endpoint.to_owned()),
@@ -101,6 +115,19 @@ impl Footing {
         send.send().await.unwrap();
     }
 
+    /// What people were told so far, whole messages of the topic.
+    pub(crate) async fn heard(&self) -> Vec<String> {
+        let mut heard = Vec::new();
+        loop {
+            let receive = self.sqs.receive_message().queue_url(&self.heard_url);
+            let batch = receive.max_number_of_messages(10).send().await.unwrap();
+            if batch.messages().is_empty() {
+                return heard;
+            }
+            heard.extend(batch.messages.unwrap_or_default().into_iter().filter_map(|m| m.body));
+        }
+    }
+
     /// Messages that wait in the queue, and those that are hidden.
     pub(crate) async fn waiting(&self) -> (String, String) {
         let [waiting, hidden] = [
@@ -112,4 +139,25 @@ impl Footing {
         let all = answer.attributes().unwrap();
         (all[&waiting].clone(), all[&hidden].clone())
     }
+}
+
+/// Runs scenarios side by side, so many at a time, each with a runtime of its own.
+pub(crate) async fn side_by_side<I, T, F>(
+    scenarios: impl IntoIterator<Item = I>,
+    together: usize,
+    run: fn(I) -> F,
+) -> Vec<T>
+where
+    I: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + 'static,
+{
+    let run = |scenario| {
+        tokio::task::spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(run(scenario))
+        })
+    };
+    let ended = futures::stream::iter(scenarios).map(run).buffer_unordered(together);
+    ended.map(Result::unwrap).collect().await
 }

@@ -13,14 +13,19 @@
 
 mod asks;
 mod commands;
+mod deaths;
 mod deploying;
+mod fights;
 mod footing;
+mod kills;
 mod own;
 mod poison;
 mod process;
 mod program;
 mod quorum;
+mod reconcile;
 mod repairs;
 mod replays;
+mod response;
 mod stage;
 mod worker;

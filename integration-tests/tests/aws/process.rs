@@ -47,6 +47,16 @@ impl Worker {
         self.log.lock().unwrap().clone()
     }
 
+    /// The system's number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Where it serves its endpoint, once it does.
     pub(crate) fn address(&mut self) -> SocketAddr {
         self.until("serves its endpoint", |worker| {

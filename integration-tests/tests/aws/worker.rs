@@ -9,7 +9,7 @@ use crate::footing::{Footing, endpoint};
 use crate::process::Worker;
 
 /// A bucket is made public: `PutBucketAcl` in its EventBridge envelope.
-fn opened(id: &str, bucket: &str) -> Value {
+pub(crate) fn opened(id: &str, bucket: &str) -> Value {
     json!({
         "version": "0", "id": id, "detail-type": "AWS API Call via CloudTrail", "source": "aws.s3",
         "account": "111122223333", "time": "2026-03-01T10:00:00Z", "region": "us-east-1",

@@ -125,7 +125,18 @@ impl Wired {
         entrance: Entrance,
         metrics_to: MetricsTo,
     ) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Self::with_clock(settings, config, aws, entrance, metrics_to, Arc::new(SystemClock))
+    }
+
+    /// The same with a clock of the caller's.
+    pub fn with_clock(
+        settings: Settings,
+        config: Config,
+        aws: Aws,
+        entrance: Entrance,
+        metrics_to: MetricsTo,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let archive = Archive::new(&aws, &settings.bucket);
         let store = Store::new(&aws, &settings.table, archive, Arc::clone(&clock));
         let account =

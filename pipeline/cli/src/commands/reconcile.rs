@@ -3,13 +3,13 @@
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::args::Place;
-
 /// What is compared.
 #[derive(Debug, Args)]
 pub(crate) struct Reconcile {
-    #[command(flatten)]
-    place: Place,
+    /// The deployment's CloudFormation stack [default: what the AISAWS_* variables of its
+    /// functions say where AISAWS_TABLE is set, else `aisaws`]
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
     /// Events not before this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     since: Timestamp,
@@ -53,7 +53,7 @@ mod with_aws {
     use async_trait::async_trait;
 
     use super::Reconcile;
-    use crate::args::Format;
+    use crate::args::{Format, Place};
     use crate::commands::detect::load;
     use crate::context::Context;
     use crate::deployment::Deployment;
@@ -72,7 +72,8 @@ mod with_aws {
     }
 
     pub(crate) async fn run(context: &Context, args: Reconcile) -> anyhow::Result<Ended> {
-        let deployment = Deployment::open(context, &args.place).await?;
+        let place = Place { aws: true, stack: args.stack.clone() };
+        let deployment = Deployment::open(context, &place).await?;
         let wired = deployment.wired();
         let ports = wired.ports();
         let (lines, _) = load(context, &[])?;

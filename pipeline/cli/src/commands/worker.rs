@@ -24,7 +24,7 @@ pub(crate) struct Worker {
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     polls: u16,
     /// Seconds after which another worker takes over from one that died
-    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(3..=43_200))]
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=43_200))]
     visibility: u64,
     /// Seconds that batches in hand may take once the worker is told to stop
     #[arg(long, default_value_t = 25, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
