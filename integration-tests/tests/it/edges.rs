@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("remediate", &["core", "controls"]),
     ("verify", &["core", "controls"]),
     ("alert", &["core"]),
-    ("app", &["core", "controls"]),
+    ("app", &["core", "controls", "detect"]),
     (
         "embedded",
         &[

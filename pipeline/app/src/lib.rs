@@ -24,6 +24,7 @@ mod refused;
 pub mod replay;
 pub mod report;
 pub mod respond;
+pub mod rules;
 pub mod scan;
 pub mod suppress;
 pub mod watch;

@@ -123,13 +123,13 @@ impl Context {
 
     /// The weights in force.
     pub(crate) fn weights(&self) -> anyhow::Result<Weights> {
-        let text = own_or(&self.config.score.weights, aisaws_score::DEFAULT)?;
+        let text = self.config.score.weights_text(aisaws_score::DEFAULT)?;
         Ok(Weights::parse(&text)?)
     }
 
     /// The policy in force.
     pub(crate) fn policy(&self) -> anyhow::Result<Policy> {
-        let text = own_or(&self.config.decide.policy, aisaws_decide::DEFAULT)?;
+        let text = self.config.decide.policy_text(aisaws_decide::DEFAULT)?;
         Ok(Policy::parse(&text)?)
     }
 
@@ -176,14 +176,6 @@ impl Context {
         }
         Ok(channels)
     }
-}
-
-fn own_or(path: &Path, built_in: &str) -> anyhow::Result<String> {
-    if path.as_os_str().is_empty() {
-        return Ok(built_in.to_owned());
-    }
-    std::fs::read_to_string(path)
-        .map_err(|e| Usage(format!("`{}` could not be read: {e}", path.display())).into())
 }
 
 /// Finds the incident whose id begins so; users need not type it whole.

@@ -1,6 +1,7 @@
 //! Putting a worker together: the ports on AWS, the stages over them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use aisaws_app::link::LinkKey;
 use aisaws_app::origin::{OriginError, Origins};
 use aisaws_app::own::OwnRoles;
 use aisaws_app::respond::Responder;
+use aisaws_app::rules::{self, RulesError};
 use aisaws_aws::archive::Archive;
 use aisaws_aws::drivers::{self, Access, AwsAccount, Service};
 use aisaws_aws::queue::DeadLetters;
@@ -21,8 +23,6 @@ use aisaws_aws::{Aws, StepFunctions, SystemClock, TopicChannel};
 use aisaws_core::id::AccountId;
 use aisaws_core::port::{Channel, Clock, DeadLetter, Ports, StoreError};
 use aisaws_decide::{AskHuman, Decide, Policy, PolicyError};
-use aisaws_detect::Detect;
-use aisaws_detect::sigma::RuleError;
 use aisaws_remediate::{Prepare, Remediate};
 use aisaws_score::{Score, Weights, WeightsError};
 use aisaws_verify::{RollBack, Verify};
@@ -34,8 +34,13 @@ use crate::measured::Measured;
 use crate::metrics::Metrics;
 use crate::settings::{Settings, SettingsError};
 
-/// The variable with a configuration as `aisaws config init` writes one: networks, suppressions.
-const CONFIG: &str = "AISAWS_CONFIG";
+/// Where Lambda unpacks a function, and the folder in it with its configuration, if it has one.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+const TASK_ROOT: &str = "LAMBDA_TASK_ROOT";
+/// See [`TASK_ROOT`].
+pub const CONFIG_FOLDER: &str = "config";
+/// What a rule may open in an hour where nobody said otherwise: each incident is mail and money.
+const INCIDENTS_PER_RULE_PER_HOUR: u32 = 100;
 /// Between two reads of a verification: configurations of AWS settle within seconds.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -46,15 +51,15 @@ pub enum WireError {
     /// The environment.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The configuration in `AISAWS_CONFIG`.
+    /// The configuration, or a file it names.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The files about networks that the configuration names.
     #[error(transparent)]
     Origins(#[from] OriginError),
-    /// The built-in rules; never in a tested build.
+    /// The rules.
     #[error(transparent)]
-    Rules(#[from] RuleError),
+    Rules(#[from] RulesError),
     /// The policy.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -111,8 +116,7 @@ impl Wired {
     pub async fn from_environment(entrance: Entrance) -> Result<Self, WireError> {
         let variable = |name| std::env::var(name).ok();
         let settings = Settings::read(variable)?;
-        let text = std::env::var(CONFIG).unwrap_or_default();
-        let config = config::parse(&text, CONFIG)?;
+        let config = configured()?;
         let aws = Aws::from_environment().await;
         Ok(Self::new(settings, config, aws, entrance, MetricsTo::Output))
     }
@@ -206,7 +210,7 @@ impl Wired {
     pub fn responder_on(&self, ports: Ports) -> Result<Responder, WireError> {
         let config = &self.config;
         let examiner = Examiner {
-            detector: Arc::new(Detect::builtin(config.network.known.clone())?),
+            detector: Arc::new(rules::load(&config.detect, &[], config.network.known.clone())?),
             own: OwnRoles::new(vec![self.settings.responder_role()]),
             suppressions: config.suppress.clone(),
             touched: aisaws_controls::touched,
@@ -254,7 +258,7 @@ impl Wired {
     /// # Errors
     /// [`WireError::Weights`].
     pub fn weights(&self) -> Result<Weights, WireError> {
-        Ok(Weights::parse(aisaws_score::DEFAULT)?)
+        Ok(Weights::parse(&self.config.score.weights_text(aisaws_score::DEFAULT)?)?)
     }
 
     /// Stage Decide.
@@ -270,7 +274,7 @@ impl Wired {
     /// # Errors
     /// [`WireError::Policy`].
     pub fn policy(&self) -> Result<Policy, WireError> {
-        let mut policy = Policy::parse(aisaws_decide::DEFAULT)?;
+        let mut policy = Policy::parse(&self.config.decide.policy_text(aisaws_decide::DEFAULT)?)?;
         policy.lower_to(self.settings.mode.max());
         if let Some(timeout) = self.settings.approval_timeout_seconds {
             policy.set_approval_timeout_seconds(timeout)?;
@@ -365,6 +369,18 @@ impl DeadLetterQueue for LettersQueue {
             StoreError::Unavailable { action: "hand over a dead letter", source: Box::new(e) }
         })
     }
+}
+
+/// The configuration that was deployed with this function, or what is in force without one.
+fn configured() -> Result<Config, ConfigError> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let folder = variable(TASK_ROOT).map(|root| Path::new(&root).join(CONFIG_FOLDER));
+    if let Some(folder) = folder.filter(|folder| folder.join(config::FILE).is_file()) {
+        return config::load_bundle(&folder, variable);
+    }
+    let mut config = config::load(None, variable)?;
+    config.noise.incidents_per_rule_per_hour = INCIDENTS_PER_RULE_PER_HOUR;
+    Ok(config)
 }
 
 /// The accounts that may be entered, each by the role of that name.

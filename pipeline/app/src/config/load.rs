@@ -17,6 +17,15 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that the configuration names could not be read.
+    #[error("`{path}` could not be read")]
+    Named {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Not TOML, an unknown key, or a value of another type; names the line.
     #[error("configuration `{origin}` is not usable: {reason}")]
     Parse {

@@ -1,11 +1,13 @@
 //! Configuration: one commented TOML file; environment variables override it.
 
+mod bundle;
 mod load;
 
+pub use bundle::{BundleError, Bundled, bundle, load_bundle};
 pub use load::{ConfigError, load, parse};
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aisaws_core::risk::Severity;
 use ipnet::IpNet;
@@ -15,6 +17,9 @@ use crate::suppress::Suppression;
 
 /// The file that `aisaws config init` writes: every key with its default and its meaning.
 pub const DEFAULT: &str = include_str!("default.toml");
+
+/// What the file is called.
+pub const FILE: &str = "aisaws.toml";
 
 /// Everything that can be set. Meaning and defaults: `default.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
@@ -116,6 +121,34 @@ pub struct Score {
 pub struct Decide {
     /// Policy file; empty: the built-in one.
     pub policy: PathBuf,
+}
+
+impl Score {
+    /// The weights: those of the file, or the built-in ones.
+    ///
+    /// # Errors
+    /// [`ConfigError::Named`].
+    pub fn weights_text(&self, built_in: &str) -> Result<String, ConfigError> {
+        text_or(&self.weights, built_in)
+    }
+}
+
+impl Decide {
+    /// The policy: that of the file, or the built-in one.
+    ///
+    /// # Errors
+    /// [`ConfigError::Named`].
+    pub fn policy_text(&self, built_in: &str) -> Result<String, ConfigError> {
+        text_or(&self.policy, built_in)
+    }
+}
+
+fn text_or(path: &Path, built_in: &str) -> Result<String, ConfigError> {
+    if path.as_os_str().is_empty() {
+        return Ok(built_in.to_owned());
+    }
+    let named = |source| ConfigError::Named { path: path.display().to_string(), source };
+    std::fs::read_to_string(path).map_err(named)
 }
 
 /// Who is told.

@@ -13,7 +13,7 @@ mod stack;
 
 pub use artifacts::{Artifacts, artifact_bucket};
 pub use error::{DeployError, Failure};
-pub use package::{Architecture, PackageError, Program, package, program_of};
+pub use package::{Architecture, PackageError, Program, package, package_with, program_of};
 pub use progress::{Pace, Step};
 pub use remains::{Kept, delete_bucket, delete_table};
 pub use stack::{Change, Deployment, Proposal, Stack, destroy, kept, stack};

@@ -10,6 +10,8 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 const BOOTSTRAP: &str = "bootstrap";
 /// Everyone may read and start it, its owner may write it.
 const MODE: u32 = 0o755;
+/// Everyone may read the other files: functions run as a user of their own.
+const FILE_MODE: u32 = 0o644;
 /// glibc of Amazon Linux 2023, on which `provided.al2023` runs.
 /// <https://docs.aws.amazon.com/linux/al2023/ug/glibc-gcc-and-binutils.html>
 const NEWEST_GLIBC: (u32, u32) = (2, 34);
@@ -135,6 +137,18 @@ fn version_of(bytes: &[u8]) -> Option<(u32, u32)> {
 /// # Errors
 /// [`PackageError::Zip`] and [`PackageError::Write`].
 pub fn package(program: &Program<'_>) -> Result<Vec<u8>, PackageError> {
+    package_with(program, &[])
+}
+
+/// The zip file of a program with further files: the path of each, its parts separated by `/`, and
+/// what it holds.
+///
+/// # Errors
+/// [`PackageError::Zip`] and [`PackageError::Write`].
+pub fn package_with(
+    program: &Program<'_>,
+    files: &[(String, Vec<u8>)],
+) -> Result<Vec<u8>, PackageError> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
@@ -143,6 +157,10 @@ pub fn package(program: &Program<'_>) -> Result<Vec<u8>, PackageError> {
         .unix_permissions(MODE);
     zip.start_file(BOOTSTRAP, options)?;
     zip.write_all(program.bytes)?;
+    for (path, content) in files {
+        zip.start_file(path.as_str(), options.unix_permissions(FILE_MODE))?;
+        zip.write_all(content)?;
+    }
     Ok(zip.finish()?.into_inner())
 }
 
@@ -181,6 +199,20 @@ mod tests {
         let mut content = Vec::new();
         file.read_to_end(&mut content).unwrap();
         assert_eq!(content, bytes);
+    }
+
+    #[test]
+    fn further_files_lie_beside_the_program() {
+        let bytes = program(62, b"text");
+        let files = [("config/aisaws.toml".to_owned(), b"[noise]\n".to_vec())];
+        let zip = package_with(&Program::read(&bytes).unwrap(), &files).unwrap();
+        assert_eq!(program_of(&zip).unwrap(), bytes);
+        let mut zip = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
+        let mut file = zip.by_name("config/aisaws.toml").unwrap();
+        assert_eq!(file.unix_mode().map(|mode| mode & 0o777), Some(0o644));
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).unwrap();
+        assert_eq!(content, b"[noise]\n");
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use aisaws_aws::deploy::{
-    Architecture, Artifacts, Change, Deployment, Pace, Program, Stack, Step, package, program_of,
-    stack,
+    Architecture, Artifacts, Change, Deployment, Pace, Program, Stack, Step, package, package_with,
+    program_of, stack,
 };
 use aisaws_aws::{Aws, identity};
+use aisaws_workers::wire::CONFIG_FOLDER;
 use anyhow::Context as _;
 use serde_json::json;
 
@@ -33,11 +34,15 @@ pub(crate) async fn run(context: &Context, args: Deploy) -> anyhow::Result<Ended
         Some(path) => String::from_utf8(read(path)?)
             .map_err(|_| Usage(format!("`{}` is not UTF-8", path.display())))?,
     };
-    let zips = zips(&args)?;
+    let zips = zips(&args, &configuration(context)?)?;
     let aws = Aws::from_environment().await;
     let account = identity(&aws).await?.account;
     let region = aws.region().unwrap_or_default().to_owned();
     output::note(&format!("stack `{}` in account {account}, region {region}", data(&args.stack)));
+    if zips.is_none() && context.config_path.is_some() {
+        let message = "a configuration is deployed with the programs; give --artifacts too";
+        return Err(Usage(message.to_owned()).into());
+    }
     if zips.is_none() && stack(&aws, &args.stack).await?.is_none() {
         let message = format!(
             "stack `{}` is new and needs programs; make them with `aisaws package --out dist`, then give --artifacts dist",
@@ -111,8 +116,20 @@ async fn parameters(
     Ok(parameters)
 }
 
+/// The files that functions read their configuration from; none, where the file is not given.
+fn configuration(context: &Context) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    if context.config_path.is_none() {
+        return Ok(Vec::new());
+    }
+    let files = aisaws_app::config::bundle(&context.config)?;
+    Ok(files
+        .into_iter()
+        .map(|file| (format!("{CONFIG_FOLDER}/{}", file.path), file.content))
+        .collect())
+}
+
 /// The programs that were given; `None`: none were.
-fn zips(args: &Deploy) -> anyhow::Result<Option<Zips>> {
+fn zips(args: &Deploy, config: &[(String, Vec<u8>)]) -> anyhow::Result<Option<Zips>> {
     let (read, write) = match (&args.artifacts, &args.read_program, &args.write_program) {
         (Some(folder), ..) => (read(&folder.join("read.zip"))?, read(&folder.join("write.zip"))?),
         (None, Some(reads), Some(writes)) => {
@@ -127,6 +144,12 @@ fn zips(args: &Deploy) -> anyhow::Result<Option<Zips>> {
         program.check_glibc()?;
         architectures.push(program.architecture);
     }
+    // Only what reads and decides is told anything; what writes follows the plan.
+    let read = if config.is_empty() {
+        read
+    } else {
+        package_with(&Program::read(&program_of(&read)?)?, config)?
+    };
     match architectures.as_slice() {
         [one, other] if one == other => Ok(Some(Zips { read, write, architecture: *one })),
         _ => Err(Usage("the two programs are for different processors".to_owned()).into()),
