@@ -8,17 +8,20 @@ use aisaws_core::handoff::Detected;
 use aisaws_core::id::{EventId, IncidentId};
 use aisaws_core::port::{Ports, StoreError};
 use aisaws_core::window::{Closing, WindowKey};
+use aisaws_detect::Detect;
 use futures::StreamExt;
 use jiff::Timestamp;
 
 use crate::approve::deliver;
+use crate::config::Config;
 use crate::correlate::{Settled, at_the_end_of_input, settle, while_input_goes_on};
 use crate::input::Input;
 use crate::intake::{Batch, Examiner, IntakeError, Keeper, Tally, take_in, take_in_messages};
 use crate::join::Joining;
 use crate::limit::Limits;
 use crate::open::{Opening, open_pending};
-use crate::origin::Origins;
+use crate::origin::{OriginError, Origins};
+use crate::own::OwnRoles;
 use crate::suppress::suppress;
 
 /// Resources that are worked on at a time.
@@ -66,6 +69,34 @@ impl Responder {
     /// A responder over these ports.
     pub fn new(ports: Ports, examiner: Arc<Examiner>, origins: Origins, joining: Joining) -> Self {
         Self { ports, examiner, origins, joining, limits: Limits::default() }
+    }
+
+    /// The responder that a configuration describes, over these rules and ports; `own` are our own
+    /// roles.
+    ///
+    /// # Errors
+    /// [`OriginError`], where a file about networks cannot be used.
+    pub fn configured(
+        config: &Config,
+        rules: Detect,
+        ports: Ports,
+        own: Vec<String>,
+    ) -> Result<Self, OriginError> {
+        let origins = Origins::load(&config.network)?;
+        let rules = rules.enriched(Arc::new(origins.clone()));
+        let noise = &config.noise;
+        // What the configuration says of a rule counts.
+        let mut by_rule = rules.limits();
+        by_rule.extend(noise.limits.clone());
+        let examiner = Examiner {
+            detector: Arc::new(rules),
+            own: OwnRoles::new(own),
+            suppressions: config.suppress.clone(),
+            touched: aisaws_controls::touched,
+        };
+        let joining = Joining { window_seconds: noise.window_seconds };
+        let limits = Limits::new(noise.incidents_per_rule_per_hour, by_rule);
+        Ok(Self::new(ports, Arc::new(examiner), origins, joining).limited(limits))
     }
 
     /// With these limits of incidents.

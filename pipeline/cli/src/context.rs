@@ -4,11 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aisaws_app::config::{self, Config};
-use aisaws_app::intake::Examiner;
-use aisaws_app::join::Joining;
-use aisaws_app::limit::Limits;
-use aisaws_app::origin::Origins;
-use aisaws_app::own::OwnRoles;
 use aisaws_app::respond::Responder;
 use aisaws_app::watch::Observer;
 use aisaws_core::id::IncidentId;
@@ -145,21 +140,7 @@ impl Context {
 
     /// As [`Context::responder`], where these roles are our own.
     pub(crate) fn responder_as(&self, ports: Ports, own: Vec<String>) -> anyhow::Result<Responder> {
-        let origins = Origins::load(&self.config.network)?;
-        let rules = self.rules()?.enriched(Arc::new(origins.clone()));
-        let noise = &self.config.noise;
-        // What the configuration says of a rule counts.
-        let mut by_rule = rules.limits();
-        by_rule.extend(noise.limits.clone());
-        let examiner = Examiner {
-            detector: Arc::new(rules),
-            own: OwnRoles::new(own),
-            suppressions: self.config.suppress.clone(),
-            touched: aisaws_controls::touched,
-        };
-        let limits = Limits::new(noise.incidents_per_rule_per_hour, by_rule);
-        let joining = Joining { window_seconds: self.config.noise.window_seconds };
-        Ok(Responder::new(ports, Arc::new(examiner), origins, joining).limited(limits))
+        Ok(Responder::configured(&self.config, self.rules()?, ports, own)?)
     }
 
     fn channels(&self) -> anyhow::Result<Vec<Arc<dyn Channel>>> {

@@ -7,12 +7,8 @@ use std::time::Duration;
 
 use aisaws_alert::{Alert, TellLogged};
 use aisaws_app::config::{self, Config, ConfigError};
-use aisaws_app::intake::Examiner;
-use aisaws_app::join::Joining;
-use aisaws_app::limit::Limits;
 use aisaws_app::link::LinkKey;
-use aisaws_app::origin::{OriginError, Origins};
-use aisaws_app::own::OwnRoles;
+use aisaws_app::origin::OriginError;
 use aisaws_app::respond::Responder;
 use aisaws_app::rules::{self, RulesError};
 use aisaws_aws::archive::Archive;
@@ -209,18 +205,9 @@ impl Wired {
     /// As [`Wired::responder`].
     pub fn responder_on(&self, ports: Ports) -> Result<Responder, WireError> {
         let config = &self.config;
-        let examiner = Examiner {
-            detector: Arc::new(rules::load(&config.detect, &[], config.network.known.clone())?),
-            own: OwnRoles::new(vec![self.settings.responder_role()]),
-            suppressions: config.suppress.clone(),
-            touched: aisaws_controls::touched,
-        };
-        let origins = Origins::load(&config.network)?;
-        let noise = &config.noise;
-        let limits = Limits::new(noise.incidents_per_rule_per_hour, noise.limits.clone());
-        let joining = Joining { window_seconds: config.noise.window_seconds };
-        let responder = Responder::new(ports, Arc::new(examiner), origins, joining);
-        Ok(responder.limited(limits))
+        let rules = rules::load(&config.detect, &[], config.network.known.clone())?;
+        let own = vec![self.settings.responder_role()];
+        Ok(Responder::configured(config, rules, ports, own)?)
     }
 
     /// Intake.
