@@ -65,7 +65,7 @@ async fn count_questions(
     metrics: &Metrics,
 ) -> Result<(), StoreError> {
     let now = ports.clock.now();
-    for question in ports.approvals.open_questions().await? {
+    for question in ports.approvals.open_questions(now).await? {
         swept.waiting += 1;
         if is_stuck(question.asked, question.expires, now) {
             swept.stuck += 1;

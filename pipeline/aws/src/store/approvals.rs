@@ -5,6 +5,7 @@ use aisaws_core::id::IncidentId;
 use aisaws_core::port::{Answer, Approvals, Cast, Question, Standing, StoreError};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 
 use super::call::{ATTEMPTS, CONDITION, Range, is_conflict, pause};
 use super::events;
@@ -42,8 +43,8 @@ impl Approvals for Store {
         standing(self, incident).await.map_err(doing("read a question"))
     }
 
-    async fn open_questions(&self) -> Result<Vec<Question>, StoreError> {
-        open_questions(self).await.map_err(doing("list open questions"))
+    async fn open_questions(&self, at: Timestamp) -> Result<Vec<Question>, StoreError> {
+        open_questions(self, at).await.map_err(doing("list open questions"))
     }
 }
 
@@ -168,14 +169,30 @@ fn read(item: &Attributes) -> Result<Standing, Trouble> {
     Ok(Standing { question, answers })
 }
 
-async fn open_questions(store: &Store) -> Result<Vec<Question>, Trouble> {
+/// Takes the incident's question, if there is one, off the list of those that are open.
+pub(super) async fn end(store: &Store, incident: IncidentId) -> Result<(), Trouble> {
+    let update = store
+        .client
+        .update_item()
+        .table_name(&*store.table)
+        .set_key(Some(key_attributes(&layout::question(incident))))
+        .update_expression("remove t_pk, t_sk")
+        .condition_expression("attribute_exists(t_pk)");
+    match update.send().await.map_err(failed("dynamodb:UpdateItem")) {
+        Ok(_) => Ok(()),
+        Err(e) if e.code.as_deref() == Some(CONDITION) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn open_questions(store: &Store, at: Timestamp) -> Result<Vec<Question>, Trouble> {
     let keys = store.query(&Range::indexed(BY_TIME, layout::QUESTIONS), usize::MAX).await?;
     let keys = keys.iter().map(|item| Row(item).key()).collect::<Result<Vec<_>, _>>()?;
     let mut open = Vec::new();
     for item in events::items(store, keys).await? {
         let standing = read(&item)?;
         // The index may not know of the vote yet.
-        if standing.outcome().is_none() {
+        if standing.outcome().is_none() && standing.question.expires > at {
             open.push(standing.question);
         }
     }

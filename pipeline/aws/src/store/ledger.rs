@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::call::{Range, Transacted, pause};
 use super::handle::{Store, Trouble};
 use super::item::{Attributes, Item, Row, key_attributes};
-use super::layout;
+use super::{approvals, layout};
 
 /// Attributes of an incident's record.
 const LINKS: &str = "links";
@@ -40,6 +40,10 @@ pub(super) async fn append(
     at: Timestamp,
 ) -> Result<Appended, Trouble> {
     let _lane = store.lane(id).await;
+    if matches!(entry, Entry::Closed { .. }) {
+        // First, so that a step that dies here does it again.
+        approvals::end(store, id).await?;
+    }
     for attempt in 0..ATTEMPTS {
         pause(attempt).await;
         let record = store.get(&layout::record(id)).await?;

@@ -36,7 +36,7 @@ pub(crate) async fn run(
 }
 
 async fn list(context: &Context, ports: &Ports) -> anyhow::Result<()> {
-    let questions = ports.approvals.open_questions().await?;
+    let questions = ports.approvals.open_questions(ports.clock.now()).await?;
     let mut rows = Vec::new();
     for question in questions {
         let incident = ports.incidents.get(question.incident).await?;

@@ -124,6 +124,7 @@ pub trait Approvals: Send + Sync {
     ) -> Result<Cast, StoreError>;
     /// How the incident's newest question stands.
     async fn standing(&self, incident: IncidentId) -> Result<Option<Standing>, StoreError>;
-    /// Questions that are not decided, oldest first.
-    async fn open_questions(&self) -> Result<Vec<Question>, StoreError>;
+    /// Questions that somebody can still decide at that time, oldest first: without one that is
+    /// decided, that has lapsed, or whose incident has ended.
+    async fn open_questions(&self, at: Timestamp) -> Result<Vec<Question>, StoreError>;
 }

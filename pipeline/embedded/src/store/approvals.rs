@@ -5,6 +5,7 @@ use aisaws_core::handoff::Vote;
 use aisaws_core::id::IncidentId;
 use aisaws_core::port::{Answer, Approvals, Cast, Question, Standing, StoreError};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
@@ -36,13 +37,18 @@ impl Approvals for Store {
         self.read("read a question", move |db| standing(db, incident)).await
     }
 
-    async fn open_questions(&self) -> Result<Vec<Question>, StoreError> {
+    async fn open_questions(&self, at: Timestamp) -> Result<Vec<Question>, StoreError> {
         self.read("list open questions", move |db| {
-            db.prepare_cached(&format!(
-                "{QUESTION} where vote is null order by asked_at, question.incident"
-            ))?
-            .query_map([], question)?
-            .collect()
+            let mut open = db
+                .prepare_cached(&format!(
+                    "{QUESTION} where vote is null and not exists (select 1 from ledger \
+                     where ledger.incident = question.incident and key = 'closed') \
+                     order by asked_at, question.incident"
+                ))?
+                .query_map([], question)?
+                .collect::<Result<Vec<_>, _>>()?;
+            open.retain(|question| question.expires > at);
+            Ok(open)
         })
         .await
     }

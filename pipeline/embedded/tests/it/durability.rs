@@ -211,7 +211,7 @@ async fn an_answer_of_the_version_before_still_counts() {
     assert_eq!(standing.outcome(), Some(vote));
     assert_eq!(standing.question.approvals, 1);
     assert_eq!(standing.answers, [Answer { vote, by, reason: String::new(), at }]);
-    assert!(store.open_questions().await.unwrap().is_empty());
+    assert!(store.open_questions(Timestamp::UNIX_EPOCH).await.unwrap().is_empty());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::handoff::Prepared;
 use aisaws_core::ledger::Entry;
-use aisaws_core::port::{Approvals as _, Channel, Clock as _, Question};
+use aisaws_core::port::{Approvals as _, Channel, Clock as _, Incidents as _, Question};
 use aisaws_core::risk::Decision;
 use aisaws_core::stage::Stage as _;
 use aisaws_core::status::Status;
@@ -49,7 +49,7 @@ async fn the_question_names_the_plan_the_token_and_its_end() {
         expires: asked + Duration::from_secs(u64::from(PATIENCE_SECONDS)),
         approvals: 1,
     };
-    assert_eq!(world.store.open_questions().await.unwrap(), [question]);
+    assert_eq!(world.store.open_questions(world.clock.now()).await.unwrap(), [question]);
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn a_round_is_asked_and_recorded_once() {
         ask_human(&world, &[]).run(world.cx(key), ask(&prepared, TOKEN)).await.unwrap();
     }
     assert_eq!(world.count(is_question).await, 1);
-    assert_eq!(world.store.open_questions().await.unwrap().len(), 1);
+    assert_eq!(world.store.open_questions(world.clock.now()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn the_answer_returns_by_the_newest_token() {
     for token in ["old", "new"] {
         ask_human(&world, &[]).run(world.cx(token), ask(&prepared, token)).await.unwrap();
     }
-    assert_eq!(world.store.open_questions().await.unwrap()[0].token, "new");
+    assert_eq!(world.store.open_questions(world.clock.now()).await.unwrap()[0].token, "new");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_failing_channel_is_recorded_and_the_question_stands() {
     let why = "channel `bad` did not take the message: out of order".to_owned();
     let channels = vec![("bad".to_owned(), Some(why))];
     assert_eq!(world.entries().await.last(), Some(&Entry::Alerted { channels }));
-    assert_eq!(world.store.open_questions().await.unwrap().len(), 1);
+    assert_eq!(world.store.open_questions(world.clock.now()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -139,5 +139,16 @@ async fn nobody_is_asked_about_no_plan() {
     let stage = ask_human(&world, &[&channel]);
     let error = stage.run(world.cx("q"), ask(&prepared, TOKEN)).await.unwrap_err();
     assert_eq!((error.fault(), channel.told().len()), (Fault::BadInput, 0));
-    assert_eq!(world.store.open_questions().await.unwrap(), []);
+    assert_eq!(world.store.open_questions(world.clock.now()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_question_of_an_incident_that_ended_is_not_open() {
+    let (world, prepared) = planned().await;
+    ask_human(&world, &[]).run(world.cx("q"), ask(&prepared, TOKEN)).await.unwrap();
+    let now = world.clock.now();
+    let closed = Entry::Closed { status: Status::Failed };
+    world.store.append(world.incident(), "closed", closed, now).await.unwrap();
+    assert_eq!(world.store.open_questions(now).await.unwrap(), []);
+    assert!(world.store.standing(world.incident()).await.unwrap().is_some(), "it is on record");
 }
