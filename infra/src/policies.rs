@@ -38,7 +38,9 @@ enum Grant {
     AssumeResponder,
 }
 
-/// A stage reads the ledger and adds to it; `TransactWriteItems` needs the actions of its parts.
+/// A stage adds to the ledger; `TransactWriteItems` needs the actions of its parts.
+const RECORDS: &[&str] = &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
+/// As [`RECORDS`], and reads the ledger.
 const LEDGER: &[&str] =
     &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"];
 /// As [`LEDGER`], and keeps baselines.
@@ -87,11 +89,14 @@ fn grants(function: &Function) -> Vec<Grant> {
             StartExecution,
             AssumeReader,
         ],
-        "Score" | "Decide" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES])],
-        "Prepare" | "Verify" => {
+        "Score" => vec![Table(RECORDS)],
+        "Decide" => vec![Table(LEDGER)],
+        "Prepare" => {
             vec![Table(STATES), Archive(&["s3:GetObject", "s3:PutObject"], &[BODIES]), AssumeReader]
         }
-        "AskHuman" | "Alert" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), Publish],
+        "Verify" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), AssumeReader],
+        "AskHuman" => vec![Table(RECORDS), Publish],
+        "Alert" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), Publish],
         "Remediate" | "RollBack" => vec![
             Table(REPAIRS),
             Archive(&["s3:GetObject", "s3:PutObject"], &[BODIES]),
@@ -100,7 +105,8 @@ fn grants(function: &Function) -> Vec<Grant> {
         "Approval" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), AnswerExecution],
         "Sweep" => vec![
             Table(OPENS),
-            Archive(&["s3:GetObject"], &[BODIES]),
+            // What waits to be opened has its event with it.
+            Archive(&["s3:GetObject"], &[RAW, BODIES]),
             StartExecution,
             ListExecutions,
             AnswerExecution,

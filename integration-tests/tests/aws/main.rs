@@ -27,5 +27,6 @@ mod reconcile;
 mod repairs;
 mod replays;
 mod response;
+mod roles;
 mod stage;
 mod worker;

@@ -45,6 +45,18 @@ pub(crate) async fn signed(
     headers: &[(&str, &str)],
     body: String,
 ) -> Answer {
+    signed_by("POST", credentials, service, url, headers, body).await
+}
+
+/// As [`signed`], by that method.
+pub(crate) async fn signed_by(
+    method: &str,
+    credentials: &Credentials,
+    service: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: String,
+) -> Answer {
     let identity = credentials.clone().into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
@@ -56,13 +68,13 @@ pub(crate) async fn signed(
         .unwrap()
         .into();
     let signable = SignableRequest::new(
-        "POST",
+        method,
         url,
         headers.iter().copied(),
         SignableBody::Bytes(body.as_bytes()),
     );
     let (instructions, _) = sign(signable.unwrap(), &parameters).unwrap().into_parts();
-    let mut request = client().post(url);
+    let mut request = client().request(method.parse().unwrap(), url);
     for (name, value) in headers.iter().copied().chain(instructions.headers()) {
         request = request.header(name, value);
     }

@@ -42,6 +42,8 @@ pub(crate) struct Options {
     /// The emulator does not know `TimeoutSecondsPath`: the seconds that stand in its place. Only
     /// where this is given is the definition another than the committed one.
     pub(crate) seconds_to_answer: Option<u32>,
+    /// What every function is told besides, such as `AISAWS_CONFIG`.
+    pub(crate) variables: Vec<(&'static str, String)>,
 }
 
 /// The emulators with the stack on them.
@@ -69,6 +71,7 @@ pub(crate) struct Deployment {
     pub(crate) store: Store,
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) iam: aws_sdk_iam::Client,
     sns: aws_sdk_sns::Client,
     /// The protected account.
     pub(crate) target: Target,
@@ -133,6 +136,7 @@ impl Deployment {
             store,
             sqs: aws_sdk_sqs::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
+            iam: aws_sdk_iam::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
             target,
             site,
@@ -226,6 +230,27 @@ impl Deployment {
         stories
     }
 
+    /// Gives a function a new process for its next call, as a change of its variables does.
+    pub(crate) async fn renew(&self, kebab: &str) {
+        let url = format!("{}/2015-03-31/functions/{STACK}-{kebab}/configuration", self.endpoint());
+        let headers = [("content-type", "application/json")];
+        let call = |method: &'static str, body: String| {
+            let url = url.clone();
+            async move {
+                let root = call::root();
+                call::signed_by(method, &root, "lambda", &url, &headers, body).await
+            }
+        };
+        let (status, settings) = call("GET", String::new()).await;
+        assert_eq!(status, 200, "{kebab}: {settings}");
+        let mut settings: Value = serde_json::from_str(&settings).unwrap();
+        let mut environment = settings["Environment"].take();
+        environment["Variables"]["RENEWED"] = super::event::name("as").into();
+        let body = serde_json::json!({ "Environment": environment }).to_string();
+        let (status, body) = call("PUT", body).await;
+        assert_eq!(status, 200, "{kebab}: {body}");
+    }
+
     /// Calls a function by the name it has in `aisaws_infra::functions`; the answer, or the error's
     /// type and words.
     pub(crate) async fn invoke(&self, kebab: &str, payload: &Value) -> Result<Value, Value> {
@@ -272,7 +297,8 @@ async fn site(options: Options) -> Option<Arc<Site>> {
     let endpoint = responder.endpoint();
     let protected = target.as_ref().map_or(endpoint.clone(), Emulator::endpoint);
     let aws = Aws::emulator(&endpoint).await;
-    let outputs = put_up(&aws, &template::adapted(&endpoint, &protected), &options).await;
+    let template = template::adapted_with(&endpoint, &protected, &options.variables);
+    let outputs = put_up(&aws, &template, &options).await;
     let outputs = outputs.unwrap_or_else(|e| panic!("{}", chain(&e)));
     Some(Arc::new(Site { responder, target, outputs }))
 }

@@ -18,6 +18,15 @@ const ALSO_READS: &str = "State: ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS";
 /// - Rules are `ENABLED`, and none in the newer state that also lets reads in.
 /// - A resource of a type that the emulator does not know is left out.
 pub(crate) fn adapted(responder: &str, target: &str) -> String {
+    adapted_with(responder, target, &[])
+}
+
+/// As [`adapted`], with further variables for every function.
+pub(crate) fn adapted_with(
+    responder: &str,
+    target: &str,
+    variables: &[(&'static str, String)],
+) -> String {
     let (insecure, never) =
         (r#""aws:SecureTransport": "false""#, r#""aws:SecureTransport": "never""#);
     assert_eq!(TEMPLATE.matches("aws:SecureTransport").count(), TEMPLATE.matches(insecure).count());
@@ -29,10 +38,12 @@ pub(crate) fn adapted(responder: &str, target: &str) -> String {
         text.push('\n');
         if let Some(indent) = line.strip_suffix("Variables:") {
             functions += 1;
-            for (name, value) in
-                [("AWS_ENDPOINT_URL", responder), ("AISAWS_TARGET_ENDPOINT_URL", target)]
-            {
-                text.extend([indent, "  ", name, ": ", value, "\n"]);
+            let addresses =
+                [("AWS_ENDPOINT_URL", responder), ("AISAWS_TARGET_ENDPOINT_URL", target)];
+            let more = variables.iter().map(|(name, value)| (*name, value.as_str()));
+            for (name, value) in addresses.into_iter().chain(more) {
+                let value = serde_json::Value::from(value).to_string();
+                text.extend([indent, "  ", name, ": ", value.as_str(), "\n"]);
             }
         }
     }

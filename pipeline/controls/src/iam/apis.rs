@@ -18,5 +18,5 @@ pub const APIS: &[Api] = &[
     ),
     Api::new(Purpose::Read, "ListAccessKeys", "iam:ListAccessKeys", &["/Id", "/Status"], USER),
     Api::new(Purpose::Write, "UpdateAccessKey", "iam:UpdateAccessKey", &["/Status"], USER),
-    Api::new(Purpose::List, "ListUsers", "iam:ListUsers", &[], USER),
+    Api::new(Purpose::List, "ListUsers", "iam:ListUsers", &[], "*"),
 ];
