@@ -90,7 +90,7 @@ impl Line for Planned {
 pub(crate) struct Proxy {
     pub(crate) endpoint: String,
     faults: Arc<Waiting>,
-    proxy: proxy::Proxy,
+    inner: proxy::Proxy,
 }
 
 impl Proxy {
@@ -99,7 +99,7 @@ impl Proxy {
         let faults: Arc<Waiting> = Arc::default();
         let line = Planned { faults: Arc::clone(&faults), runtime: Handle::current() };
         let proxy = proxy::Proxy::before(upstream, line).unwrap();
-        Self { endpoint: proxy.endpoint(), faults, proxy }
+        Self { endpoint: proxy.endpoint(), faults, inner: proxy }
     }
 
     /// The next requests of that operation meet these faults, one each.
@@ -109,7 +109,7 @@ impl Proxy {
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.proxy.calls().into_iter().map(Seen::new).collect()
+        self.inner.calls().into_iter().map(Seen::new).collect()
     }
 
     /// How often the operation was asked for.
@@ -118,7 +118,7 @@ impl Proxy {
     }
 
     pub(crate) fn forget(&self) {
-        self.proxy.forget();
+        self.inner.forget();
     }
 }
 
