@@ -458,18 +458,27 @@ impl Line for Weather {
     }
 }
 
-/// An error in the form of the call's protocol.
+/// The version of EC2's interface, which every call of it names.
+const EC2: &[u8] = b"Version=2016-11-15";
+
+/// An error in the form of the call's protocol; "slow down" by the name that its service has for it.
 fn refused(call: &Call, status: u16, code: &str) -> Act {
     let content_type = call.header("content-type").unwrap_or_default();
     if content_type.contains("json") {
         let body = format!(r#"{{"__type":"{code}","message":"told"}}"#);
         return Act::Answer { status, content_type: "application/x-amz-json-1.0", body };
     }
-    let error = format!("<Error><Code>{code}</Code><Message>told</Message></Error>");
-    let body = if content_type.contains("x-www-form-urlencoded") {
-        format!("<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>")
+    let is_throttled = status == 400;
+    let error = |code| format!("<Error><Code>{code}</Code><Message>told</Message></Error>");
+    let (status, body) = if find(&call.body, EC2).is_some() {
+        let code = if is_throttled { "RequestLimitExceeded" } else { code };
+        let errors = format!("<Errors>{}</Errors>", error(code));
+        (status.max(500), format!("<Response>{errors}<RequestID>r</RequestID></Response>"))
+    } else if content_type.contains("x-www-form-urlencoded") {
+        let error = error(code);
+        (status, format!("<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>"))
     } else {
-        error
+        (status.max(500), error(if is_throttled { "SlowDown" } else { code }))
     };
     Act::Answer { status, content_type: "text/xml", body }
 }

@@ -29,4 +29,5 @@ mod replays;
 mod response;
 mod roles;
 mod stage;
+mod storm;
 mod worker;

@@ -28,7 +28,7 @@ fn repair(story: &Story) -> (Vec<String>, bool) {
 }
 
 /// Which steps the ledger tells of, in their order, without repetitions by retries.
-fn steps(story: &Story) -> Vec<&'static str> {
+pub(crate) fn steps(story: &Story) -> Vec<&'static str> {
     let mut steps: Vec<&str> = story
         .entries()
         .map(|entry| match entry {
@@ -47,7 +47,8 @@ fn steps(story: &Story) -> Vec<&'static str> {
     steps
 }
 
-const WHOLE: [&str; 8] =
+/// Of a repair that nothing disturbed.
+pub(crate) const WHOLE: [&str; 8] =
     ["opened", "scored", "decided", "prepared", "remediated", "verified", "alerted", "closed"];
 
 async fn told(listener: &Listener, story: &Story) -> Alert {

@@ -13,6 +13,7 @@ use aisaws_core::incident::Incident;
 use aisaws_core::ledger::{Entry, Link};
 use aisaws_core::port::Incidents as _;
 use aisaws_core::status::{Status, proven};
+use aisaws_emulators::proxy::{Line, Proxy};
 use aisaws_emulators::{Emulator, EmulatorError, ministack, ministack_with};
 use aws_config::{BehaviorVersion, SdkConfig};
 use serde_json::Value;
@@ -44,12 +45,31 @@ pub(crate) struct Options {
     pub(crate) seconds_to_answer: Option<u32>,
     /// What every function is told besides, such as `AISAWS_CONFIG`.
     pub(crate) variables: Vec<(&'static str, String)>,
+    /// What stands between the functions and the two emulators: that of the system, and that of
+    /// the protected account.
+    pub(crate) lines: Option<Lines>,
+}
+
+/// Lines for proxies.
+#[derive(Clone)]
+pub(crate) struct Lines {
+    pub(crate) responder: Arc<dyn Line>,
+    pub(crate) target: Arc<dyn Line>,
+}
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lines")
+    }
 }
 
 /// The emulators with the stack on them.
 struct Site {
     responder: Emulator,
     target: Option<Emulator>,
+    /// Where the functions reach the two emulators.
+    told: [String; 2],
+    _proxies: Vec<Proxy>,
     outputs: BTreeMap<String, String>,
 }
 
@@ -151,6 +171,11 @@ impl Deployment {
     /// Address of the protected account.
     pub(crate) fn target_endpoint(&self) -> String {
         self.site.target.as_ref().map_or_else(|| self.endpoint(), Emulator::endpoint)
+    }
+
+    /// Where the functions reach the system's account, and the protected one.
+    pub(crate) fn told(&self) -> &[String; 2] {
+        &self.site.told
     }
 
     /// An output of the stack.
@@ -297,10 +322,19 @@ async fn site(options: Options) -> Option<Arc<Site>> {
     let endpoint = responder.endpoint();
     let protected = target.as_ref().map_or(endpoint.clone(), Emulator::endpoint);
     let aws = Aws::emulator(&endpoint).await;
-    let template = template::adapted_with(&endpoint, &protected, &options.variables);
+    let mut proxies = Vec::new();
+    let mut told = [endpoint, protected];
+    if let Some(Lines { responder, target }) = options.lines.clone() {
+        for (told, line) in told.iter_mut().zip([responder, target]) {
+            let proxy = Proxy::before(told, line).unwrap();
+            *told = proxy.endpoint();
+            proxies.push(proxy);
+        }
+    }
+    let template = template::adapted_with(&told[0], &told[1], &options.variables);
     let outputs = put_up(&aws, &template, &options).await;
     let outputs = outputs.unwrap_or_else(|e| panic!("{}", chain(&e)));
-    Some(Arc::new(Site { responder, target, outputs }))
+    Some(Arc::new(Site { responder, target, told, _proxies: proxies, outputs }))
 }
 
 /// What `aisaws deploy` does, with the programs of this test run.

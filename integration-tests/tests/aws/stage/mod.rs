@@ -12,4 +12,4 @@ pub(crate) mod programs;
 pub(crate) mod target;
 pub(crate) mod template;
 
-pub(crate) use deployment::{ACCOUNT, Deployment, Options, REGION, STACK, Story};
+pub(crate) use deployment::{ACCOUNT, Deployment, Lines, Options, REGION, STACK, Story};
