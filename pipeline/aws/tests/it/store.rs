@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use aisaws_aws::store::Store;
 use aisaws_aws::{Aws, SystemClock};
+use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::id::{EventId, IncidentId};
 use aisaws_core::ledger::{Broken, Call, Entry, verify_chain};
 use aisaws_core::port::{
-    EventFilter, Events, Incidents, Opened, Snapshots as _, StoreError, Stored, WriteKey,
+    Approvals as _, EventFilter, Events, Incidents, Opened, Question, Snapshots as _, StoreError,
+    Stored, WriteKey,
 };
+use aisaws_core::status::Status;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde_json::json;
@@ -189,4 +192,27 @@ async fn a_store_that_cannot_be_reached_may_be_later_and_one_without_a_table_ref
     let store = Store::new(&aws().await, &name("missing"), archive().await, Arc::new(SystemClock));
     let error = store.load(&digest).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { fault: Fault::BadInput, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_question_of_an_incident_that_ended_leaves_the_list() {
+    let (store, _) = store().await;
+    let incident = incident("asked", BTreeSet::new());
+    let (id, at) = (incident.detected.incident, Timestamp::UNIX_EPOCH);
+    store.open(incident, Vec::new(), at).await.unwrap();
+    let question = Question {
+        incident: id,
+        digest: Digest::of_bytes(b"plan"),
+        token: "token".to_owned(),
+        asked: at,
+        expires: at + std::time::Duration::from_hours(1),
+        approvals: 1,
+    };
+    store.ask(question.clone()).await.unwrap();
+    assert_eq!(store.open_questions(at).await.unwrap(), [question.clone()]);
+    let closed = Entry::Closed { status: Status::Failed };
+    Incidents::append(&store, id, "closed", closed, at).await.unwrap();
+    assert_eq!(store.open_questions(at).await.unwrap(), []);
+    let standing = store.standing(id).await.unwrap().unwrap();
+    assert_eq!(standing.question, question, "it is on record");
 }
