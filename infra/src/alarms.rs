@@ -131,6 +131,12 @@ pub fn alarms() -> Vec<Alarm> {
             Metric::ours("OpeningsFailed"),
         ),
         Alarm::any(
+            "ScanProblems",
+            "scan-blind",
+            "A posture scan could not look at everything; the log of function Scan says at what.",
+            Metric::ours("ScanProblems"),
+        ),
+        Alarm::any(
             "FailedVerifications",
             "not-verified",
             "A repair did not hold; it is taken back.",

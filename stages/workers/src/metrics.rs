@@ -106,6 +106,8 @@ table! {
     AlertsFailed: Count,
     /// Hits that were suppressed, and incidents that ended without a message.
     AlertsSuppressed: Count,
+    /// What a posture scan could not look at.
+    ScanProblems: Count,
     /// Questions that were put to a human.
     ApprovalsAsked: Count,
     /// Incidents whose repair a human granted.

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::*;
 use crate::intake;
 use crate::replay;
+use crate::scan;
 use crate::sweep::{self, Swept};
 
 #[derive(Clone, Default)]
@@ -276,6 +277,7 @@ async fn every_metric_of_the_table_is_emitted_by_something() {
     let tally = Tally { suppressed: 1, ..Tally::default() };
     let counted = intake::counts(&tally, 0).into_iter().chain(sweep::counts(&Swept::default()));
     let counted = counted.chain(replay::counts(1, 1, 1));
+    let counted = counted.chain(scan::counts(&scan::Scanned::default()));
     names.extend(counted.map(|metric| metric.name.as_str().to_owned()));
     names.retain(|name| !name.contains(' '));
     let table: BTreeSet<String> = Name::ALL.iter().map(|n| n.as_str().to_owned()).collect();
