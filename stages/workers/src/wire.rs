@@ -30,10 +30,10 @@ use crate::measured::Measured;
 use crate::metrics::Metrics;
 use crate::settings::{Settings, SettingsError};
 
-/// Where Lambda unpacks a function, and the folder in it with its configuration, if it has one.
+/// Where Lambda unpacks a function.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 const TASK_ROOT: &str = "LAMBDA_TASK_ROOT";
-/// See [`TASK_ROOT`].
+/// The folder in an unpacked function that its configuration lies in.
 pub const CONFIG_FOLDER: &str = "config";
 /// What a rule may open in an hour where nobody said otherwise: each incident is mail and money.
 const INCIDENTS_PER_RULE_PER_HOUR: u32 = 100;

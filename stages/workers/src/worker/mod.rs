@@ -5,7 +5,7 @@
 //! queue cannot be reached they wait, longer each time. When the worker is told to stop, polls that
 //! wait end at once, and those at work finish their batch and delete what is done.
 //!
-//! Start at [`run`]. [`figures`] are what `/metrics` tells, [`endpoint`] serves them.
+//! Start at [`run`]. `figures` are what `/metrics` tells, `endpoint` serves them.
 
 mod endpoint;
 mod figures;
