@@ -209,7 +209,7 @@ async fn a_question_of_an_incident_that_ended_leaves_the_list() {
         approvals: 1,
     };
     store.ask(question.clone()).await.unwrap();
-    assert_eq!(store.open_questions(at).await.unwrap(), [question.clone()]);
+    assert_eq!(store.open_questions(at).await.unwrap(), std::slice::from_ref(&question));
     let closed = Entry::Closed { status: Status::Failed };
     Incidents::append(&store, id, "closed", closed, at).await.unwrap();
     assert_eq!(store.open_questions(at).await.unwrap(), []);
