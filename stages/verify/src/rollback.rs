@@ -12,7 +12,7 @@ use aisaws_core::port::{Account, AccountError, Incidents, Snapshots, StoreError,
 use aisaws_core::stage::{Cx, Stage};
 use async_trait::async_trait;
 
-use crate::load::{self, LoadError};
+use crate::load::{self, LoadError, ReadBack};
 
 /// Restores what the plan touched, field by field, where it still holds what the plan wrote.
 pub struct RollBack {
@@ -89,14 +89,15 @@ impl Stage for RollBack {
             load::states(self.snapshots.as_ref(), &links, incident, &digest).await?;
         let now = self.account.read(&detected.resource).await?;
         let was_written = links.iter().any(|link| link.key == format!("remediated:{round}"));
-        let problems = load::problems(
-            self.snapshots.as_ref(),
-            &detected.resource,
-            &detected.controls,
-            (&before, &after),
-            &now,
-        )
-        .await?;
+        let read_back = ReadBack {
+            incidents: self.incidents.as_ref(),
+            snapshots: self.snapshots.as_ref(),
+            detected,
+            links: &links,
+            digest: &digest,
+            states: (&before, &after),
+        };
+        let problems = read_back.problems(&now).await?;
         let mut story = Story::from(undo.prepared.clone());
         story.ballot = undo.ballot;
         story.failure = Some(undo.failure);

@@ -11,7 +11,7 @@ use aisaws_core::port::{Account, AccountError, Incidents, Snapshots, StoreError}
 use aisaws_core::stage::{Cx, Stage};
 use async_trait::async_trait;
 
-use crate::load::{self, LoadError};
+use crate::load::{self, LoadError, ReadBack};
 
 /// Reads that must agree before a repair counts: AWS reads are eventually consistent.
 const AGREEING_READS: u32 = 2;
@@ -86,20 +86,21 @@ impl Stage for Verify {
         let links = self.incidents.ledger(incident).await?;
         let (before, after) =
             load::states(self.snapshots.as_ref(), &links, incident, digest).await?;
+        let read_back = ReadBack {
+            incidents: self.incidents.as_ref(),
+            snapshots: self.snapshots.as_ref(),
+            detected,
+            links: &links,
+            digest,
+            states: (&before, &after),
+        };
         let mut last = None;
         for read in 1..=AGREEING_READS {
             if read > 1 && !self.pause.is_zero() {
                 cx.clock.sleep(self.pause).await;
             }
             let now = self.account.read(&detected.resource).await?;
-            let problems = load::problems(
-                self.snapshots.as_ref(),
-                &detected.resource,
-                &detected.controls,
-                (&before, &after),
-                &now,
-            )
-            .await?;
+            let problems = read_back.problems(&now).await?;
             if !problems.is_empty() {
                 return Err(VerifyError::NotVerified(problems));
             }

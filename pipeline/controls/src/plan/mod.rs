@@ -8,4 +8,4 @@ mod verify;
 pub use diff::{Field, diff, diff_text};
 pub use guard::{Changed, Rollback, apply_guarded, rollback};
 pub use prepare::{Outcome, Plan, PlanError, digest_of, prepare};
-pub use verify::verify;
+pub use verify::{Problems, verify};

@@ -7,16 +7,33 @@ use super::diff::diff;
 use crate::control::Cause;
 use crate::registry;
 
-/// What is wrong with the state that was read back after `before` was to become `after`;
-/// nothing: the repair holds. Each problem is a line for people; those about a field name its
-/// JSON pointer.
+/// What is wrong with a state that was read back. Each problem is a line for people; those about a
+/// field name its JSON pointer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Problems {
+    /// What keeps the repair from holding.
+    pub of_plan: Vec<String>,
+    /// What changed that was not planned: the write had an effect that was not meant, or somebody
+    /// else wrote too.
+    pub beside: Vec<String>,
+}
+
+impl Problems {
+    /// All of them; none: the repair holds and nothing else changed.
+    pub fn all(mut self) -> Vec<String> {
+        self.of_plan.append(&mut self.beside);
+        self.of_plan
+    }
+}
+
+/// What is wrong with the state that was read back after `before` was to become `after`.
 pub fn verify(
     controls: &[ControlId],
     before: &Value,
     after: &Value,
     now: &Value,
     baselines: impl Fn(&ControlId) -> Option<Value>,
-) -> Vec<String> {
+) -> Problems {
     let mut problems = Vec::new();
     for id in controls {
         let Some(control) = registry::get(id) else {
@@ -33,17 +50,18 @@ pub fn verify(
             }
         }
     }
+    let mut beside = Vec::new();
     let planned = diff(before, after);
     for field in diff(after, now) {
         let path = field.path.as_str();
         let is_planned = planned
             .iter()
             .any(|one| one.path.starts_with(&field.path) || field.path.starts_with(&one.path));
-        problems.push(if is_planned {
-            format!("`{path}` does not hold what was written")
+        if is_planned {
+            problems.push(format!("`{path}` does not hold what was written"));
         } else {
-            format!("`{path}` changed, which was not planned")
-        });
+            beside.push(format!("`{path}` changed, which was not planned"));
+        }
     }
-    problems
+    Problems { of_plan: problems, beside }
 }

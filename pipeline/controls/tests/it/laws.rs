@@ -1,7 +1,7 @@
 //! The laws that every control obeys.
 
 use aisaws_controls::plan::{
-    Outcome, Plan, PlanError, apply_guarded, diff, prepare, rollback, verify,
+    Outcome, Plan, PlanError, Problems, apply_guarded, diff, prepare, rollback, verify,
 };
 use aisaws_controls::{
     AnyControl, Cause, FixError, all, is_clean_for_baseline, resource, resources,
@@ -169,10 +169,10 @@ proptest! {
                 prop_assert!(pair.len() == 2 && !matches!(pair[1], PatchOperation::Test(_)));
             }
         }
-        prop_assert_eq!(verify(&controls, &state, &plan.after, &plan.after, lookup), Vec::<String>::new());
-        prop_assert!(!verify(&controls, &state, &plan.after, &state, lookup).is_empty());
+        prop_assert_eq!(verify(&controls, &state, &plan.after, &plan.after, lookup), Problems::default());
+        prop_assert!(!verify(&controls, &state, &plan.after, &state, lookup).all().is_empty());
         if other != plan.after {
-            prop_assert!(!verify(&controls, &state, &plan.after, &other, lookup).is_empty());
+            prop_assert!(!verify(&controls, &state, &plan.after, &other, lookup).all().is_empty());
         }
         prop_assert_eq!(apply_guarded(&state, &plan.after, &state).unwrap(), plan.after.clone());
         prop_assert_eq!(apply_guarded(&state, &plan.after, &plan.after).unwrap(), plan.after.clone());

@@ -86,7 +86,7 @@ fn text_from_outside_cannot_break_a_line() {
 #[test]
 fn a_read_back_names_what_is_wrong() {
     let plan = plan();
-    let check = |now: &Value| verify(&controls(), &plan.before, &plan.after, now, |_| None);
+    let check = |now: &Value| verify(&controls(), &plan.before, &plan.after, now, |_| None).all();
     assert_eq!(check(&plan.after), Vec::<String>::new());
     let mut half = plan.after.clone();
     half["PublicAccessBlockConfiguration"]["IgnorePublicAcls"] = json!(false);
