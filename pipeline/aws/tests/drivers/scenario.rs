@@ -27,7 +27,7 @@ async fn repaired(
     let Plan { before, after, .. } = *found;
     let calls = account.write(resource, &before, &after, &step(&resource.id)).await.unwrap();
     let now = account.read(resource).await.unwrap();
-    let problems = verify(&controls, &before, &after, &now, |_| baseline.cloned());
+    let problems = verify(&controls, &before, &after, &now, |_| baseline.cloned()).all();
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(plan(&now), Outcome::Clean);
     calls.into_iter().map(|call| call.action).collect()
