@@ -89,6 +89,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
                 Some(aisaws_app::live::LiveError::UnderWay(..))
             )
             || cause.is::<aisaws_app::config::ConfigError>()
+            || cause.is::<aisaws_app::config::BundleError>()
             || cause.is::<aisaws_app::rules::RulesError>()
             || cause.is::<aisaws_app::input::InputError>()
             || cause.is::<aisaws_decide::PolicyError>()
