@@ -41,7 +41,7 @@ async fn a_body_of_the_wrong_kind_is_an_error() {
         ("GetBucketLogging", list),
         ("GetBucketTagging", list),
     ] {
-        world.ministack.will(operation, [told(body)]);
+        world.ministack.always(operation, told(body));
         let read = account.read(&bucket).await;
         let error = read.expect_err(&format!("{operation}: {body}"));
         assert_eq!(error.fault(), Class::Permanent, "{operation}: {body}");

@@ -53,9 +53,12 @@ pub(crate) trait Meanwhile: std::fmt::Debug + Send + Sync {
 
 /// Faults by the operation they wait for.
 type Waiting = Mutex<Vec<(String, VecDeque<Fault>)>>;
+/// What every request of one operation meets.
+type Lasting = Mutex<Option<(String, Fault)>>;
 
 struct Planned {
     faults: Arc<Waiting>,
+    lasting: Arc<Lasting>,
     /// Where what happens meanwhile runs.
     runtime: Handle,
 }
@@ -69,6 +72,8 @@ impl Line for Planned {
             let of_this = planned.find(|(name, left)| *name == operation && !left.is_empty());
             of_this.and_then(|(_, left)| left.pop_front())
         };
+        let lasting = self.lasting.lock().unwrap().clone();
+        let fault = fault.or(lasting.filter(|(name, _)| *name == operation).map(|(_, fault)| fault));
         match fault {
             Some(Fault::Lost) => Act::Lose,
             Some(Fault::AnswerLost) => Act::LoseAnswer,
@@ -90,6 +95,7 @@ impl Line for Planned {
 pub(crate) struct Proxy {
     pub(crate) endpoint: String,
     faults: Arc<Waiting>,
+    lasting: Arc<Lasting>,
     inner: proxy::Proxy,
 }
 
@@ -97,15 +103,27 @@ impl Proxy {
     /// In front of that endpoint (`http://host:port`).
     pub(crate) fn before(upstream: &str) -> Self {
         let faults: Arc<Waiting> = Arc::default();
-        let line = Planned { faults: Arc::clone(&faults), runtime: Handle::current() };
+        let lasting: Arc<Lasting> = Arc::default();
+        let line = Planned {
+            faults: Arc::clone(&faults),
+            lasting: Arc::clone(&lasting),
+            runtime: Handle::current(),
+        };
         let proxy = proxy::Proxy::before(upstream, line).unwrap();
-        Self { endpoint: proxy.endpoint(), faults, inner: proxy }
+        Self { endpoint: proxy.endpoint(), faults, lasting, inner: proxy }
     }
 
     /// The next requests of that operation meet these faults, one each.
     pub(crate) fn will(&self, operation: &str, faults: impl IntoIterator<Item = Fault>) {
         let faults = faults.into_iter().collect();
         self.faults.lock().unwrap().push((operation.to_owned(), faults));
+    }
+
+    /// From now on every request of that operation meets this fault, and those of the operation
+    /// named before meet none. Unlike planned faults it is not used up by a request that an earlier,
+    /// failed read left on its way.
+    pub(crate) fn always(&self, operation: &str, fault: Fault) {
+        *self.lasting.lock().unwrap() = Some((operation.to_owned(), fault));
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
