@@ -6,4 +6,5 @@
 
 mod cases;
 mod matrix;
+mod member;
 mod policy;

@@ -62,7 +62,7 @@ impl Case {
             "scan" => {
                 stage.target.open_bucket().await;
                 keep_hit(stage).await;
-                Self::scan()
+                case(json!({}))
             }
             "replay" => case(json!({})),
             "approval" => approval(stage).await,
@@ -92,11 +92,6 @@ impl Case {
     /// A sweep that brings a vote to the execution that waits for it.
     pub(super) async fn vote(stage: &Deployment) -> Self {
         voted(stage).await
-    }
-
-    /// A scan of what is there.
-    pub(super) fn scan() -> Self {
-        Self { function: "scan", payload: json!({}), then: Then::Nothing }
     }
 
     /// The function that is called.
@@ -153,15 +148,6 @@ impl Case {
     }
 }
 
-/// One resource of each type but trails, for a scan to find.
-pub(super) async fn make_one_of_each(stage: &Deployment) {
-    stage.target.group().await;
-    let user = event::name("user");
-    stage.iam.create_user().user_name(&user).send().await.unwrap();
-    stage.iam.create_access_key().user_name(&user).send().await.unwrap();
-    stage.target.bucket().await;
-}
-
 /// Whether the last thing that was told reached the topic.
 async fn told(stage: &Deployment, payload: &Value) -> Result<(), String> {
     use aisaws_core::ledger::Entry;
@@ -209,7 +195,8 @@ async fn until(stage: &Deployment, wanted: &str) -> Value {
     let bucket = open_large_bucket(stage).await;
     let controls =
         ["s3.bucket-policy-public", "s3.block-public-access-off", "s3.default-encryption-removed"];
-    let mut payload = opened(stage, resource(&bucket), &controls).await;
+    let detected = opened(stage, resource(&bucket), &controls).await;
+    let mut payload = serde_json::to_value(detected).unwrap();
     for name in STAGES {
         if name == wanted {
             break;
@@ -220,9 +207,13 @@ async fn until(stage: &Deployment, wanted: &str) -> Value {
 }
 
 /// Opens an incident without a state machine; gives what the first stage is handed.
-async fn opened(stage: &Deployment, resource: ResourceRef, controls: &[&str]) -> Value {
+pub(super) async fn opened(
+    stage: &Deployment,
+    resource: ResourceRef,
+    controls: &[&str],
+) -> Detected {
     let detected = Detected {
-        incident: IncidentId::from_cause(&["test", &resource.id]),
+        incident: IncidentId::from_cause(&["test", &event::name("incident")]),
         resource,
         event: event::name("event").as_str().into(),
         time: Timestamp::now(),
@@ -244,10 +235,9 @@ async fn opened(stage: &Deployment, resource: ResourceRef, controls: &[&str]) ->
         flood: None,
         rerun: None,
     };
-    let payload = serde_json::to_value(&detected).unwrap();
-    let incident = Incident { detected, events: BTreeSet::new() };
+    let incident = Incident { detected: detected.clone(), events: BTreeSet::new() };
     stage.store.open(incident, Vec::new(), Timestamp::now()).await.unwrap();
-    payload
+    detected
 }
 
 /// A message that is large, on a bucket with tags, and one that cannot be read.

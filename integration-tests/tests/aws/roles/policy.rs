@@ -1,10 +1,18 @@
 //! The policies of roles as they are deployed.
 
-use serde_json::Value;
-
-use crate::stage::Deployment;
+use serde_json::{Value, json};
 
 const INLINE: &str = "least";
+/// Calls in which the emulator does not see what they are about: it takes them for calls on
+/// everything, and denies them wherever a policy names a resource.
+const UNSEEN: &[&str] = &[
+    "cloudtrail:AddTags",
+    "cloudtrail:ListTags",
+    "cloudtrail:RemoveTags",
+    "ec2:CreateTags",
+    "ec2:DeleteTags",
+    "iam:GetAccessKeyLastUsed",
+];
 
 /// One action of one statement that allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,18 +24,38 @@ pub(super) struct Grant {
 /// A role with its one policy.
 #[derive(Debug, Clone)]
 pub(super) struct Role {
+    iam: aws_sdk_iam::Client,
     name: String,
     document: Value,
 }
 
 impl Role {
-    /// As it is deployed.
-    pub(super) async fn load(stage: &Deployment, name: &str) -> Self {
-        let get = stage.iam.get_role_policy().role_name(name).policy_name(INLINE);
+    /// As it is deployed, in the account of that client.
+    pub(super) async fn load(iam: &aws_sdk_iam::Client, name: &str) -> Self {
+        let get = iam.get_role_policy().role_name(name).policy_name(INLINE);
         let answer = get.send().await.unwrap();
         // Documents are URL-encoded (RFC 3986).
         let text = percent_decoded(answer.policy_document());
-        Self { name: name.to_owned(), document: serde_json::from_str(&text).unwrap() }
+        let document = serde_json::from_str(&text).unwrap();
+        Self { iam: iam.clone(), name: name.to_owned(), document }
+    }
+
+    /// The same, but for this: what is granted on some resources, and asked for on resources that the
+    /// emulator does not see, is granted on all.
+    pub(super) async fn widened(mut self) -> Self {
+        let is_unseen = |action: &Value| UNSEEN.contains(&action.as_str().unwrap_or_default());
+        let statements = self.document["Statement"].as_array_mut().unwrap();
+        let mut unseen = Vec::new();
+        for statement in statements.iter_mut().filter(|s| s["Effect"] == "Allow") {
+            let actions = statement["Action"].as_array_mut().unwrap();
+            unseen.extend(actions.extract_if(.., |action| is_unseen(action)));
+        }
+        statements.retain(|s| !s["Action"].as_array().is_some_and(Vec::is_empty));
+        if !unseen.is_empty() {
+            statements.push(json!({ "Effect": "Allow", "Action": unseen, "Resource": "*" }));
+        }
+        self.restore().await;
+        self
     }
 
     /// Its name.
@@ -50,24 +78,34 @@ impl Role {
     }
 
     /// Takes one grant away.
-    pub(super) async fn take(&self, stage: &Deployment, grant: &Grant) {
+    pub(super) async fn take(&self, grant: &Grant) {
         let mut document = self.document.clone();
-        let statements = document["Statement"].as_array_mut().unwrap();
-        let actions = statements[grant.statement]["Action"].as_array_mut().unwrap();
+        let statement = &mut document["Statement"][grant.statement];
+        let actions = statement["Action"].as_array_mut().unwrap();
         actions.retain(|action| action != grant.action.as_str());
-        if actions.is_empty() {
-            statements.remove(grant.statement);
+        self.put(document).await;
+    }
+
+    /// Takes actions away, wherever they are granted.
+    pub(super) async fn withhold(&self, actions: &[&str]) {
+        let mut document = self.document.clone();
+        for statement in document["Statement"].as_array_mut().unwrap() {
+            let granted = statement["Action"].as_array_mut().unwrap();
+            granted.retain(|action| !actions.contains(&action.as_str().unwrap()));
         }
-        self.put(stage, &document).await;
+        self.put(document).await;
     }
 
     /// As it was.
-    pub(super) async fn restore(&self, stage: &Deployment) {
-        self.put(stage, &self.document).await;
+    pub(super) async fn restore(&self) {
+        self.put(self.document.clone()).await;
     }
 
-    async fn put(&self, stage: &Deployment, document: &Value) {
-        let put = stage.iam.put_role_policy().role_name(&self.name).policy_name(INLINE);
+    async fn put(&self, mut document: Value) {
+        // A statement has an action.
+        let statements = document["Statement"].as_array_mut().unwrap();
+        statements.retain(|s| !s["Action"].as_array().is_some_and(Vec::is_empty));
+        let put = self.iam.put_role_policy().role_name(&self.name).policy_name(INLINE);
         put.policy_document(document.to_string()).send().await.unwrap();
     }
 }

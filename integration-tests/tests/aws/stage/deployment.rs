@@ -16,6 +16,7 @@ use aisaws_core::status::{Status, proven};
 use aisaws_emulators::proxy::{Line, Proxy};
 use aisaws_emulators::{Emulator, EmulatorError, ministack, ministack_with};
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -291,9 +292,14 @@ impl Deployment {
 }
 
 async fn config(endpoint: &str) -> SdkConfig {
+    config_as(endpoint, call::root()).await
+}
+
+/// How clients reach an emulator with these credentials.
+pub(crate) async fn config_as(endpoint: &str, credentials: Credentials) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(REGION)
-        .credentials_provider(call::root())
+        .credentials_provider(credentials)
         .endpoint_url(endpoint)
         .load()
         .await

@@ -7,6 +7,7 @@ pub(crate) mod call;
 pub(crate) mod deployment;
 pub(crate) mod event;
 pub(crate) mod listener;
+pub(crate) mod member;
 pub(crate) mod page;
 pub(crate) mod programs;
 pub(crate) mod target;
