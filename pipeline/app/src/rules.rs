@@ -63,8 +63,8 @@ pub fn load(
     let foreign =
         Foreign { mapping: mapping(config)?, promoted: config.promote.iter().cloned().collect() };
     let files = files(config.rules.iter().chain(folders))?;
-    let own = builtin::RULES.iter().map(|file| (file.path, file.rule));
-    let others = files.iter().map(|file| (file.name.as_str(), file.text.as_str()));
+    let own = builtin::RULES.iter().map(builtin::RuleFile::file);
+    let others = files.iter().map(|file| (file.name.as_str(), file.text.as_str()).into());
     let (detect, errors) = Detect::with_foreign(own.chain(others), networks, foreign);
     if let Some(first) = errors.first() {
         let more = errors.len() - 1;

@@ -17,7 +17,8 @@ use crate::mapping::Mapping;
 use crate::response::{Located, Response, Stage};
 use crate::scene::Scene;
 use crate::sigma::{
-    Correlations, Document, Extra, Level, Logs, NotEvaluated, Rule, RuleError, ScanError, parse,
+    Correlations, Document, Extra, File, Level, Logs, NotEvaluated, Rule, RuleError, ScanError,
+    parse_file,
 };
 
 /// The Detect stage: rules, what their hits are about, and the networks that are known.
@@ -61,13 +62,13 @@ pub struct Examined {
 impl Detect {
     /// As [`Self::with_foreign`], with the built-in mapping and no rule promoted.
     pub fn new<'f>(
-        files: impl IntoIterator<Item = (&'f str, &'f str)>,
+        files: impl IntoIterator<Item = impl Into<File<'f>>>,
         known_networks: Vec<IpNet>,
     ) -> (Self, Vec<RuleError>) {
         Self::with_foreign(files, known_networks, Foreign::default())
     }
 
-    /// Takes rule files as pairs of name and text. What cannot be used is returned beside
+    /// Takes rule files, also as pairs of name and text. What cannot be used is returned beside
     /// what can, so that one bad rule does not switch off the others.
     ///
     /// A rule that does not say what its hits are about is one of others: they are about what
@@ -77,7 +78,7 @@ impl Detect {
     /// are given and its source address is an IP address, not the name of a service. The other
     /// fields `aisaws.*` are in `enrich.rs`.
     pub fn with_foreign<'f>(
-        files: impl IntoIterator<Item = (&'f str, &'f str)>,
+        files: impl IntoIterator<Item = impl Into<File<'f>>>,
         known_networks: Vec<IpNet>,
         foreign: Foreign,
     ) -> (Self, Vec<RuleError>) {
@@ -86,7 +87,7 @@ impl Detect {
         let mut responses = BTreeMap::new();
         // At first all that have no section of ours.
         let mut silent = BTreeSet::new();
-        for document in files.into_iter().flat_map(|(name, text)| parse(name, text)) {
+        for document in files.into_iter().flat_map(|file| parse_file(file.into())) {
             match document {
                 Ok(document) => {
                     let meta = match &document {
@@ -135,7 +136,7 @@ impl Detect {
     /// # Errors
     /// Never in a tested build; a test loads them all.
     pub fn builtin(known_networks: Vec<IpNet>) -> Result<Self, RuleError> {
-        let files = builtin::RULES.iter().map(|file| (file.path, file.rule));
+        let files = builtin::RULES.iter().map(builtin::RuleFile::file);
         let (detect, errors) = Self::new(files, known_networks);
         errors.into_iter().next().map_or(Ok(detect), Err)
     }

@@ -31,9 +31,10 @@ use crate::sigma::ScanError;
 /// The built-in mapping, as text.
 pub const DEFAULT: &str = include_str!("../mapping.yml");
 
-static BUILT_IN: LazyLock<Arc<Table>> = LazyLock::new(|| {
+/// Read when it is first asked: only hits of rules that do not say need it.
+static BUILT_IN: LazyLock<Table> = LazyLock::new(|| {
     // A test parses it; an empty table would point every hit at the account.
-    Arc::new(Table::parse(DEFAULT, "built-in mapping").unwrap_or_default())
+    Table::parse(DEFAULT, "built-in mapping").unwrap_or_default()
 });
 
 /// Why a mapping cannot be used.
@@ -62,8 +63,10 @@ pub enum MappingError {
 /// What events are about. The default is the built-in mapping.
 #[derive(Debug, Clone)]
 pub struct Mapping {
-    /// In the order in which they are asked.
-    tables: Vec<Arc<Table>>,
+    /// Asked first.
+    own: Option<Arc<Table>>,
+    /// Whether the built-in one is asked after it.
+    with_built_in: bool,
 }
 
 #[derive(Debug, Default)]
@@ -95,17 +98,23 @@ struct WrittenEntry {
 
 impl Default for Mapping {
     fn default() -> Self {
-        Self { tables: vec![BUILT_IN.clone()] }
+        Self { own: None, with_built_in: true }
     }
 }
 
 impl Mapping {
     /// A mapping that says nothing of any event.
-    pub const NONE: Self = Self { tables: Vec::new() };
+    pub const NONE: Self = Self { own: None, with_built_in: false };
 
     /// Whether it says nothing of any event of CloudTrail.
     pub fn is_empty(&self) -> bool {
-        self.tables.is_empty()
+        self.own.is_none() && !self.with_built_in
+    }
+
+    /// In the order in which they are asked.
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        let built_in = self.with_built_in.then(|| &*BUILT_IN);
+        self.own.as_deref().into_iter().chain(built_in)
     }
 
     /// Reads a user's mapping, which is asked before the built-in one; `file` names it in errors.
@@ -113,19 +122,19 @@ impl Mapping {
     /// # Errors
     /// [`MappingError`].
     pub fn parse(text: &str, file: &str) -> Result<Self, MappingError> {
-        Ok(Self { tables: vec![Arc::new(Table::parse(text, file)?), BUILT_IN.clone()] })
+        Ok(Self { own: Some(Arc::new(Table::parse(text, file)?)), with_built_in: true })
     }
 
     /// Every control that an entry names, perhaps more than once.
     pub fn controls(&self) -> impl Iterator<Item = &ControlId> {
-        let services = self.tables.iter().flat_map(|table| table.services.values());
+        let services = self.tables().flat_map(|table| table.services.values());
         let entries = services.flat_map(|s| s.by_event.values().flatten().chain(&s.others));
         entries.flat_map(|entry| &entry.controls)
     }
 
     /// Whether an entry is meant for this event by its name, and asks a control.
     pub fn has_control(&self, source: &str, event: &str) -> bool {
-        let services = self.tables.iter().filter_map(|table| table.services.get(source));
+        let services = self.tables().filter_map(|table| table.services.get(source));
         let mut entries = services.flat_map(|service| service.named(event));
         entries.any(|entry| !entry.controls.is_empty())
     }
@@ -154,7 +163,7 @@ impl Mapping {
         if !resources.is_empty() {
             return Ok((resources.iter().map(Pointed::of).collect(), &[]));
         }
-        let services = || self.tables.iter().filter_map(|t| t.services.get(scene.service()));
+        let services = || self.tables().filter_map(|t| t.services.get(scene.service()));
         let named = services().flat_map(|service| service.named(scene.name()));
         let others = services().flat_map(|service| &service.others);
         for entry in named.chain(others) {

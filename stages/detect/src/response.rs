@@ -128,8 +128,8 @@ impl Response {
             return Ok(None);
         };
         let error = |problem| RuleError { place: custom.place.clone(), problem };
-        let section: Section = yaml_serde::from_value(custom.value.clone())
-            .map_err(|e| error(Problem::Section(SECTION, e)))?;
+        let section: Section =
+            Section::deserialize(&custom.value).map_err(|e| error(Problem::Section(SECTION, e)))?;
         let wrong = |member: &str, attribute: &str, expected| RuleError {
             place: custom.place_of(member).clone(),
             problem: Problem::WrongType { attribute: format!("{SECTION}.{attribute}"), expected },

@@ -22,14 +22,18 @@ pub(super) struct Collection {
 
 impl Collection {
     /// The next document with what it takes from those before; `None` where it only gives.
+    /// `is_last`: no other one follows, which it could give anything.
     pub(super) fn complete(
         &mut self,
         source: &Source<'_>,
         mut document: Mapping,
+        is_last: bool,
     ) -> Result<Option<Mapping>, RuleError> {
         let has_id = document.contains_key("id");
         let Some(action) = document.remove("action") else {
-            self.previous = Some(document.clone());
+            if !is_last {
+                self.previous = Some(document.clone());
+            }
             return Ok(Some(self.with_global(document, has_id)));
         };
         match action.as_str() {
@@ -66,8 +70,11 @@ impl Collection {
 
     /// A document that takes over an id which another one has is numbered.
     fn with_global(&mut self, document: Mapping, has_id: bool) -> Mapping {
-        let mut whole = self.global.clone();
-        merge(&mut whole, document);
+        let mut whole = document;
+        if !self.global.is_empty() {
+            let over = std::mem::replace(&mut whole, self.global.clone());
+            merge(&mut whole, over);
+        }
         if let Some(Value::String(id)) = whole.get_mut("id") {
             let count = self.ids.entry(id.clone()).or_default();
             *count += 1;

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use ipnet::IpNet;
-use regex::RegexBuilder;
 use yaml_serde::{Mapping, Value};
 
 use super::condition::{Condition, ConditionError};
 use super::encode;
 use super::error::{Problem, RuleError};
+use super::expression::{Build, Expression};
 use super::field::Path;
 use super::matcher::{FieldTest, Link, Node, Test};
 use super::modifier::{Affix, Base64, Kind, Modifiers, RegexFlags};
@@ -17,8 +17,6 @@ use super::pattern::{Case, Pattern};
 use super::source::{FILTER, Source};
 use super::text::{Piece, SigmaText};
 
-/// Bytes a compiled regular expression may take.
-const REGEX_SIZE: usize = 1 << 20;
 /// Attributes of the detection section that are no search identifiers.
 const RESERVED: [&str; 2] = ["condition", "timeframe"];
 
@@ -167,9 +165,10 @@ fn compile_entry(
     if values.is_empty() {
         return Err(place(wrong(key, "a list that is not empty")));
     }
+    let build = if source.is_proven { Build::WhenAsked } else { Build::Now };
     let mut groups = Vec::new();
     for value in values {
-        groups.push(compile_value(key, modifiers, value).map_err(place)?);
+        groups.push(compile_value(key, modifiers, value, build).map_err(place)?);
     }
     let node = if field.is_empty() {
         keywords(key, modifiers, groups).map_err(place)?
@@ -220,7 +219,12 @@ fn contains(text: &SigmaText, case: Case) -> Pattern {
     Pattern::new(&open, case)
 }
 
-fn compile_value(key: &str, modifiers: Modifiers, value: &Value) -> Result<Vec<Test>, Problem> {
+fn compile_value(
+    key: &str,
+    modifiers: Modifiers,
+    value: &Value,
+    build: Build,
+) -> Result<Vec<Test>, Problem> {
     let bad = |value: &Value, reason| {
         let value = yaml_serde::to_string(value).unwrap_or_default().trim().to_owned();
         Err(Problem::BadValue { field: key.to_owned(), value, reason })
@@ -251,8 +255,8 @@ fn compile_value(key: &str, modifiers: Modifiers, value: &Value) -> Result<Vec<T
         (Kind::FieldRef, Value::String(other)) if !other.is_empty() => {
             Test::FieldRef(Path::new(other.as_str()), modifiers.affix, modifiers.case)
         }
-        (Kind::Regex(flags), Value::String(text)) => return regex(key, flags, text),
-        (Kind::Regex(flags), Value::Number(n)) => return regex(key, flags, &n.to_string()),
+        (Kind::Regex(flags), Value::String(text)) => return regex(key, flags, text, build),
+        (Kind::Regex(flags), Value::Number(n)) => return regex(key, flags, &n.to_string(), build),
         (Kind::Cidr | Kind::FieldRef | Kind::Regex(_), _) => return bad(value, "must be a text"),
         (Kind::Plain, Value::String(text)) => return texts(key, modifiers, text),
         // Modifiers of texts take numbers and truth values as they are written.
@@ -284,16 +288,11 @@ fn parse_net(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
 }
 
-fn regex(key: &str, flags: RegexFlags, text: &str) -> Result<Vec<Test>, Problem> {
-    let regex = RegexBuilder::new(text)
-        .case_insensitive(flags.ignore_case)
-        .multi_line(flags.multi_line)
-        .dot_matches_new_line(flags.dot_is_all)
-        .size_limit(REGEX_SIZE)
-        .build()
+fn regex(key: &str, flags: RegexFlags, text: &str, build: Build) -> Result<Vec<Test>, Problem> {
+    let expression = Expression::new(text, flags, build)
         .map_err(|e| Problem::Regex { field: key.to_owned(), source: Box::new(e) })?;
     let case = if flags.ignore_case { Case::Ignored } else { Case::Counts };
-    Ok(vec![Test::Text(Pattern::regex(regex, case))])
+    Ok(vec![Test::Text(Pattern::regex(expression, case))])
 }
 
 /// Applies the transformations of a text value in the order they are defined to have.
@@ -384,7 +383,8 @@ fn dashed(key: &str, modifiers: Modifiers, written: &str) -> Result<Vec<Test>, P
     }
     expression.push_str(if open_end { "" } else { "$" });
     let ignore_case = modifiers.case == Case::Ignored;
-    regex(key, RegexFlags { ignore_case, multi_line: false, dot_is_all: true }, &expression)
+    let flags = RegexFlags { ignore_case, multi_line: false, dot_is_all: true };
+    regex(key, flags, &expression, Build::Now)
 }
 
 /// Resolves `\%`; a placeholder that is left has no values here.

@@ -75,9 +75,8 @@ impl Correlations {
                 None => _ = waiting.insert(key, correlation),
             }
         }
-        let metas: Vec<Meta> = rules.values().map(|rule| rule.meta.clone()).collect();
-        let metas: Vec<Meta> =
-            metas.into_iter().chain(waiting.values().map(|c| c.meta.clone())).collect();
+        let of_waiting: Vec<Meta> = waiting.values().map(|c| c.meta.clone()).collect();
+        let metas: Vec<&Meta> = rules.values().map(|rule| &rule.meta).chain(&of_waiting).collect();
         let mut resolved = Self::default();
         let mut parts_of = BTreeMap::new();
         waiting.retain(|key, correlation| {
@@ -263,15 +262,15 @@ impl Resolved {
 }
 
 /// The document that is meant by a word: by id before name before title.
-fn meant<'m>(metas: &'m [Meta], word: &str) -> Option<&'m Meta> {
-    let by = |is: &dyn Fn(&Meta) -> bool| metas.iter().find(|meta| is(meta));
+fn meant<'m>(metas: &[&'m Meta], word: &str) -> Option<&'m Meta> {
+    let by = |is: &dyn Fn(&Meta) -> bool| metas.iter().copied().find(|meta| is(meta));
     by(&|meta| meta.id.as_deref() == Some(word))
         .or_else(|| by(&|meta| meta.name.as_deref() == Some(word)))
         .or_else(|| by(&|meta| meta.title == word))
 }
 
 /// Where a correlation refers to what could not be used.
-fn first_unresolved(correlation: &Correlation, metas: &[Meta], resolved: &Correlations) -> Place {
+fn first_unresolved(correlation: &Correlation, metas: &[&Meta], resolved: &Correlations) -> Place {
     let unusable = correlation.rules.iter().find(|reference| {
         meant(metas, &reference.word).is_some_and(|meta| {
             let is_rule = meta.logsource != super::document::Logsource::default();

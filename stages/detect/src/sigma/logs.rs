@@ -29,16 +29,17 @@ impl Logs {
         let mut by_source: BTreeMap<Source, Vec<Document>> =
             Source::ALL.into_iter().map(|source| (source, Vec::new())).collect();
         for rule in rules.into_values() {
-            let sources = sources(&rule.meta.logsource);
-            if sources.is_empty() {
+            let mut sources = sources(&rule.meta.logsource);
+            let Some(last) = sources.pop() else {
                 let why = Why::Logsource(rule.meta.logsource.clone());
                 not_evaluated.push(NotEvaluated::new(rule.meta, rule.place, why));
                 continue;
-            }
+            };
             for source in sources {
                 let documents = by_source.entry(source).or_default();
                 documents.push(Document::Rule(rule.clone()));
             }
+            by_source.entry(last).or_default().push(Document::Rule(rule));
         }
         let mut sets = BTreeMap::new();
         for (source, documents) in by_source {

@@ -1,8 +1,8 @@
 //! One compiled text pattern.
 
 use memchr::memmem;
-use regex::Regex;
 
+use super::expression::Expression;
 use super::text::{Piece, SigmaText, equals_folded, fold};
 
 /// Whether the case of letters counts.
@@ -27,7 +27,7 @@ pub(super) enum Shape {
     Suffix(String),
     Contains(Box<memmem::Finder<'static>>),
     Glob(Vec<Piece>),
-    Regex(Regex),
+    Regex(Expression),
 }
 
 impl Pattern {
@@ -40,7 +40,7 @@ impl Pattern {
     }
 
     /// `case`: as the expression was built.
-    pub(super) fn regex(regex: Regex, case: Case) -> Self {
+    pub(super) fn regex(regex: Expression, case: Case) -> Self {
         Self { shape: Shape::Regex(regex), case }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use memchr::memchr_iter;
 use memchr::memmem::Finder;
 
 use super::error::{Place, Problem, RuleError};
@@ -19,6 +20,8 @@ pub(super) struct Source<'a> {
     /// Name of the section that holds selections and condition.
     pub(super) section: &'static str,
     lines_before: usize,
+    /// Whether it is known to be usable: what only tells that is left out.
+    pub(super) is_proven: bool,
 }
 
 impl<'a> Source<'a> {
@@ -39,7 +42,13 @@ impl<'a> Source<'a> {
             if let Some(text) = text.get(from..to)
                 && text.lines().any(|line| !is_blank(line) && !line.starts_with('%'))
             {
-                found.push(Source { file: file.clone(), text, section: DETECTION, lines_before });
+                found.push(Source {
+                    file: file.clone(),
+                    text,
+                    section: DETECTION,
+                    lines_before,
+                    is_proven: false,
+                });
             }
         };
         for line in text.split_inclusive('\n') {
@@ -63,18 +72,38 @@ impl<'a> Source<'a> {
 
     /// The place of the innermost key of `path` that can be found, else of the document.
     pub(super) fn place(&self, path: &[&str]) -> Place {
-        let mut lines = self.text.lines().enumerate().peekable();
-        let mut line = None;
+        let (mut from, mut line) = (0, None);
         for key in path {
-            let finder = Finder::new(key);
-            match lines.find(|(_, l)| stands_at(l, &finder)) {
-                Some((n, _)) => line = Some(n + 1),
-                None => break,
-            }
+            let Some((start, end)) = self.line_of(key, from) else { break };
+            line = Some(start);
+            from = end;
         }
+        let number = |start| {
+            let before = self.text.as_bytes().get(..start).unwrap_or_default();
+            1 + memchr_iter(b'\n', before).count()
+        };
         Place {
             file: self.file.clone(),
-            line: Some(self.lines_before + line.unwrap_or_else(|| self.first_line())),
+            line: Some(self.lines_before + line.map_or_else(|| self.first_line(), number)),
+        }
+    }
+
+    /// Beginning and end of the first line, of those that begin there or later, which holds the key.
+    fn line_of(&self, key: &str, mut from: usize) -> Option<(usize, usize)> {
+        let finder = Finder::new(key);
+        loop {
+            let rest = self.text.get(from..)?;
+            let at = finder.find(rest.as_bytes())?;
+            let start = rest.get(..at)?.rfind('\n').map_or(0, |before| before + 1);
+            let end = rest.get(at..)?.find('\n').map_or(rest.len(), |after| at + after + 1);
+            if stands_at(rest.get(start..end)?, &finder) {
+                return Some((from + start, from + end));
+            }
+            // At the end of the text, a key that is empty would be met for ever.
+            if end == 0 || from + end >= self.text.len() {
+                return None;
+            }
+            from += end;
         }
     }
 
