@@ -4,7 +4,9 @@
 //! The system protects its own account here, so that the policies of the roles that enter accounts
 //! count too.
 
+mod ask;
 mod cases;
 mod matrix;
 mod member;
 mod policy;
+mod who;

@@ -11,7 +11,8 @@ use super::cases::Case;
 use super::policy::{Grant, Role};
 use crate::stage::{Deployment, Options};
 
-/// Grants whose lack does not show here, and why.
+/// Grants whose lack does not show here, and why; but for X-Ray's, `who` tries them by calls of its
+/// own.
 const NOT_ENFORCED: &[(&str, &str)] = &[
     ("logs:", "the service writes a function's log, and the emulator's does without the role"),
     ("xray:", "the service sends a function's traces; the emulator has none"),

@@ -29,7 +29,7 @@ const NOT_DONE: &[&str] = &["ec2:UpdateSecurityGroupRuleDescriptionsIngress"];
 const DENIED: &str = "Fault.AccessDenied";
 
 /// What reads a type, by the Service Authorization Reference, and a control that looks at it.
-const READS: &[(&str, &str, &[&str])] = &[
+pub(super) const READS: &[(&str, &str, &[&str])] = &[
     (
         "AWS::S3::Bucket",
         "s3.bucket-acl-public",
@@ -66,7 +66,7 @@ const READS: &[(&str, &str, &[&str])] = &[
     ),
 ];
 /// What only a scan asks for.
-const LISTS: &[&str] = &["iam:ListUsers", "s3:ListAllMyBuckets"];
+pub(super) const LISTS: &[&str] = &["iam:ListUsers", "s3:ListAllMyBuckets"];
 
 /// A resource in a state that the control convicts.
 async fn spoiled(member: &Member, kind: &str) -> ResourceRef {

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-const INLINE: &str = "least";
 /// Calls in which the emulator does not see what they are about: it takes them for calls on
 /// everything, and denies them wherever a policy names a resource.
 const UNSEEN: &[&str] = &[
@@ -26,29 +25,47 @@ pub(super) struct Grant {
 pub(super) struct Role {
     iam: aws_sdk_iam::Client,
     name: String,
+    policy: String,
     document: Value,
 }
 
 impl Role {
     /// As it is deployed, in the account of that client.
     pub(super) async fn load(iam: &aws_sdk_iam::Client, name: &str) -> Self {
-        let get = iam.get_role_policy().role_name(name).policy_name(INLINE);
+        let policies = iam.list_role_policies().role_name(name).send().await.unwrap();
+        let [policy] = policies.policy_names() else { panic!("{policies:?}") };
+        let get = iam.get_role_policy().role_name(name).policy_name(policy);
         let answer = get.send().await.unwrap();
         // Documents are URL-encoded (RFC 3986).
         let text = percent_decoded(answer.policy_document());
-        let document = serde_json::from_str(&text).unwrap();
-        Self { iam: iam.clone(), name: name.to_owned(), document }
+        let mut document: Value = serde_json::from_str(&text).unwrap();
+        for statement in document["Statement"].as_array_mut().unwrap() {
+            for field in ["Action", "Resource"] {
+                if statement[field].is_string() {
+                    statement[field] = json!([statement[field]]);
+                }
+            }
+        }
+        Self { iam: iam.clone(), name: name.to_owned(), policy: policy.clone(), document }
     }
 
     /// The same, but for this: what is granted on some resources, and asked for on resources that the
-    /// emulator does not see, is granted on all.
+    /// emulator does not see, is granted on all; a log group is granted by its bare name too, as the
+    /// emulator leaves out the `:*` with which its ARN ends.
     pub(super) async fn widened(mut self) -> Self {
         let is_unseen = |action: &Value| UNSEEN.contains(&action.as_str().unwrap_or_default());
         let statements = self.document["Statement"].as_array_mut().unwrap();
         let mut unseen = Vec::new();
+        let bare = |resource: &Value| {
+            let name = resource.as_str()?.strip_suffix(":*")?;
+            name.contains(":log-group:").then(|| Value::from(name))
+        };
         for statement in statements.iter_mut().filter(|s| s["Effect"] == "Allow") {
             let actions = statement["Action"].as_array_mut().unwrap();
             unseen.extend(actions.extract_if(.., |action| is_unseen(action)));
+            let resources = statement["Resource"].as_array_mut().unwrap();
+            let groups: Vec<Value> = resources.iter().filter_map(bare).collect();
+            resources.extend(groups);
         }
         statements.retain(|s| !s["Action"].as_array().is_some_and(Vec::is_empty));
         if !unseen.is_empty() {
@@ -75,6 +92,13 @@ impl Role {
             s["Action"].as_array().unwrap().iter().map(action)
         });
         grants.collect()
+    }
+
+    /// What a statement is about, by its id.
+    pub(super) fn resource(&self, sid: &str) -> &str {
+        let statements = self.document["Statement"].as_array().unwrap();
+        let statement = statements.iter().find(|statement| statement["Sid"] == sid).unwrap();
+        statement["Resource"][0].as_str().unwrap()
     }
 
     /// Takes one grant away.
@@ -105,7 +129,7 @@ impl Role {
         // A statement has an action.
         let statements = document["Statement"].as_array_mut().unwrap();
         statements.retain(|s| !s["Action"].as_array().is_some_and(Vec::is_empty));
-        let put = self.iam.put_role_policy().role_name(&self.name).policy_name(INLINE);
+        let put = self.iam.put_role_policy().role_name(&self.name).policy_name(&self.policy);
         put.policy_document(document.to_string()).send().await.unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! Calls that tests make and the product does not: plain HTTP to loopback, signed where an
 //! emulator checks signatures.
 
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -15,12 +16,19 @@ pub(crate) fn root() -> Credentials {
     Credentials::new("test", "test", None, None, "emulator")
 }
 
+/// One for all tests, which takes long to make. It keeps no connection: each test has a runtime of
+/// its own, with which its connections end.
 fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .timeout(Duration::from_mins(1))
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap()
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    let made = CLIENT.get_or_init(|| {
+        reqwest::Client::builder()
+            .timeout(Duration::from_mins(1))
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(0)
+            .build()
+            .unwrap()
+    });
+    made.clone()
 }
 
 /// A status and a body.
