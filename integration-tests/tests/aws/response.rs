@@ -111,7 +111,18 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
+    /// Functions of which one dies.
     pub(crate) async fn new(footing: &Footing, endpoint: &str, death: Death) -> Self {
+        Self::told(footing, endpoint, death, &[]).await
+    }
+
+    /// The same, told this besides.
+    pub(crate) async fn told(
+        footing: &Footing,
+        endpoint: &str,
+        death: Death,
+        more: &[(&'static str, &str)],
+    ) -> Self {
         let writes = Arc::default();
         let (is_dead, told) = watch::channel(false);
         let line = |death, is_dead| Watching { death, is_dead, writes: Arc::clone(&writes) };
@@ -119,7 +130,7 @@ impl Functions {
         let then = Proxy::before(endpoint, line(None, watch::channel(false).0)).unwrap();
         // Whoever died held the resource; it is free again when its time is over.
         let wired = async |proxy: &Proxy, ahead| {
-            wired(footing, &proxy.endpoint(), Arc::new(Ahead(ahead))).await
+            wired_with(footing, &proxy.endpoint(), Arc::new(Ahead(ahead)), more).await
         };
         Self {
             first: Arc::new(wired(&first, SignedDuration::ZERO).await),
@@ -154,8 +165,19 @@ impl Functions {
 
 /// What is deployed as functions, over this footing.
 pub(crate) async fn wired(footing: &Footing, endpoint: &str, clock: Arc<dyn Clock>) -> Wired {
+    wired_with(footing, endpoint, clock, &[]).await
+}
+
+/// The same, told this besides.
+pub(crate) async fn wired_with(
+    footing: &Footing,
+    endpoint: &str,
+    clock: Arc<dyn Clock>,
+    more: &[(&'static str, &str)],
+) -> Wired {
     let mut variables = footing.variables(endpoint);
     variables.insert("AISAWS_MODE", "act".to_owned());
+    variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let settings = Settings::read(|name| variables.get(name).cloned()).unwrap();
     let aws = Aws::emulator(endpoint).await;
     let (entrance, metrics) = (Entrance::Responder, MetricsTo::Nowhere);

@@ -222,7 +222,33 @@ impl Deployment {
 
     /// Subscribes to alerts from now on.
     pub(crate) async fn listen(&self) -> Listener {
-        Listener::new(&self.sqs, &self.sns, self.output("TopicArn")).await
+        self.listen_to(self.output("TopicArn")).await
+    }
+
+    /// Subscribes to that topic from now on.
+    pub(crate) async fn listen_to(&self, topic: &str) -> Listener {
+        Listener::new(&self.sqs, &self.sns, topic).await
+    }
+
+    /// What functions wrote to their logs: the lines that hold that text and are JSON.
+    pub(crate) async fn logged(&self, kebab: &str, text: &str) -> Vec<Value> {
+        let body = serde_json::json!({
+            "logGroupName": format!("/aws/lambda/{STACK}-{kebab}"),
+            "filterPattern": format!("{text:?}"),
+        });
+        let answer = self.ask("logs", "Logs_20140328.FilterLogEvents", &body).await;
+        let events = answer["events"].as_array().unwrap().iter();
+        let lines = events.map(|event| event["message"].as_str().unwrap());
+        let lines = lines.filter(|line| line.contains(text));
+        lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// A call of the responder's account that the product does not make.
+    pub(crate) async fn ask(&self, service: &str, operation: &str, body: &Value) -> Value {
+        let endpoint = self.endpoint();
+        let (status, answer) = call::json(&call::root(), service, &endpoint, operation, body).await;
+        assert_eq!(status, 200, "{operation}: {answer}");
+        serde_json::from_str(&answer).unwrap_or_default()
     }
 
     /// Waits until the incident on that resource, by its id, has ended.

@@ -80,3 +80,18 @@ pub(crate) fn ssh_opened(group: &str, who: &Value) -> Value {
     record["responseElements"] = json!({ "_return": true });
     envelope(&record)
 }
+
+/// AWS Config finds that a bucket has no default encryption as it should.
+pub(crate) fn unencrypted(bucket: &str) -> Value {
+    let now = jiff::Timestamp::now().to_string();
+    json!({
+        "version": "0", "id": name("envelope"), "detail-type": "Config Rules Compliance Change",
+        "source": "aws.config", "account": ACCOUNT, "time": now, "region": REGION,
+        "resources": [], "detail": {
+            "configRuleName": "s3-bucket-server-side-encryption-enabled",
+            "resourceType": "AWS::S3::Bucket", "resourceId": bucket,
+            "awsAccountId": ACCOUNT, "awsRegion": REGION, "notificationCreationTime": now,
+            "newEvaluationResult": { "complianceType": "NON_COMPLIANT", "resultRecordedTime": now },
+        },
+    })
+}

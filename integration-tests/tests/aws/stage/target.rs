@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use aws_sdk_ec2::types::{IpPermission, IpRange};
 use aws_sdk_s3::types::{
     BucketCannedAcl, Grantee, OwnershipControls, OwnershipControlsRule, Permission,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
 };
 
 use super::event;
@@ -46,6 +47,24 @@ impl Target {
         let name = self.bucket().await;
         self.open_acl(&name).await;
         name
+    }
+
+    /// Encrypts a bucket by default with that key.
+    pub(crate) async fn encrypt(&self, bucket: &str, key: &str) {
+        let by_default = ServerSideEncryptionByDefault::builder().sse_algorithm("aws:kms".into());
+        let by_default = by_default.kms_master_key_id(key).build().unwrap();
+        let rule = ServerSideEncryptionRule::builder();
+        let rule = rule.apply_server_side_encryption_by_default(by_default).build();
+        let encryption = ServerSideEncryptionConfiguration::builder().rules(rule).build().unwrap();
+        let put = self.s3.put_bucket_encryption().bucket(bucket);
+        put.server_side_encryption_configuration(encryption).send().await.unwrap();
+    }
+
+    /// The key with which a bucket encrypts by default.
+    pub(crate) async fn key(&self, bucket: &str) -> Option<String> {
+        let answer = self.s3.get_bucket_encryption().bucket(bucket).send().await.unwrap();
+        let rules = answer.server_side_encryption_configuration.unwrap().rules;
+        rules.into_iter().next()?.apply_server_side_encryption_by_default?.kms_master_key_id
     }
 
     /// Whether a group, such as everyone, may read the bucket by its list of grants.

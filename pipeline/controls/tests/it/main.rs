@@ -16,6 +16,7 @@ mod ec2_exposure;
 mod enact;
 mod iam;
 mod laws;
+mod peace;
 mod plan;
 mod public_policy;
 mod s3;
