@@ -62,20 +62,21 @@ fn repaired(control: &dyn AnyControl, state: &Value, cause: &Cause<'_>) -> Optio
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// One repairs, then the other one: now both are silent, so that neither has anything left to do.
+    /// One repairs, then the other one, then the first one what there was nothing of before (a trail
+    /// that was deleted comes back as it was, good or bad): now neither has anything left to do.
     #[test]
-    fn two_that_repair_one_after_the_other_are_done((pair, grounds, state) in meeting()) {
+    fn two_that_repair_in_turn_come_to_an_end((pair, grounds, state) in meeting()) {
         let causes = grounds.each_ref().map(cause);
         let mut now = state;
-        for (control, cause) in pair.iter().zip(&causes) {
-            let Some(next) = repaired(*control, &now, cause) else { return Ok(()) };
+        for turn in [0, 1, 0] {
+            let Some(next) = repaired(pair[turn], &now, &causes[turn]) else { return Ok(()) };
             now = next;
         }
         for (control, cause) in pair.iter().zip(&causes) {
             let found = control.check(&now, cause).unwrap();
-            prop_assert!(found.is_none(), "{} after {}: {found:?}", pair[0].meta().id, pair[1].meta().id);
+            prop_assert!(found.is_none(), "{} and {}: {found:?}", pair[0].meta().id, pair[1].meta().id);
         }
     }
 
