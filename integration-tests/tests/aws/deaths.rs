@@ -12,7 +12,8 @@ use aws_sdk_s3::types::{BucketCannedAcl, OwnershipControls, OwnershipControlsRul
 use serde_json::Value;
 
 use crate::footing::{Footing, endpoint, side_by_side};
-use crate::response::{Death, Functions, respond};
+use crate::killer::Death;
+use crate::response::{Functions, respond};
 use crate::worker::opened;
 
 /// Scenarios at a time.
@@ -37,13 +38,19 @@ impl Scene {
         Some(Self { footing, bucket })
     }
 
-    /// Opens the bucket to everyone, and takes in the event that tells so.
-    pub(crate) async fn open(&self, functions: &Functions, event: &str) -> Detected {
+    /// Opens the bucket to everyone; the event that tells so.
+    pub(crate) async fn opened(&self, event: &str) -> Value {
         let put = self.footing.s3.put_bucket_acl().bucket(&self.bucket);
         put.acl(BucketCannedAcl::PublicRead).send().await.unwrap();
         let mut event: Value = opened(event, &self.bucket);
         let now = jiff::Timestamp::now().to_string();
         event["detail"]["eventTime"] = now.into();
+        event
+    }
+
+    /// Opens the bucket to everyone, and takes in the event that tells so.
+    pub(crate) async fn open(&self, functions: &Functions, event: &str) -> Detected {
+        let event = self.opened(event).await;
         let responder = functions.responder();
         responder.take_in_messages(&[("message".to_owned(), event.to_string())]).await.unwrap();
         let mut opened = responder.open().await.unwrap();

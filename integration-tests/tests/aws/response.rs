@@ -27,6 +27,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::footing::Footing;
+use crate::killer::{Death, is_write};
 
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:111122223333:function:";
 const STAGES: [&str; 8] =
@@ -39,6 +40,11 @@ impl Ahead {
     /// Of nobody.
     pub(crate) fn none() -> Self {
         Self(SignedDuration::ZERO)
+    }
+
+    /// By so much.
+    pub(crate) fn by(time: SignedDuration) -> Self {
+        Self(time)
     }
 }
 
@@ -66,9 +72,6 @@ impl aisaws_engine::Clock for Jumping {
     }
 }
 
-/// When a function dies: at the n-th call to AWS, before it is made or after it was carried out.
-pub(crate) type Death = Option<(usize, Cut)>;
-
 /// Counts what changes the protected account, and cuts the line where the function dies.
 struct Watching {
     death: Death,
@@ -89,9 +92,7 @@ impl Line for Watching {
     }
 
     fn carried_out(&self, call: &Call) {
-        // Other services' calls are `POST`; what is put into the archive has no query.
-        let writes = ["PUT ?", "DELETE ?"].iter().any(|verb| call.operation.starts_with(verb));
-        if writes && !call.operation.ends_with('?') {
+        if is_write(call) {
             self.writes.lock().unwrap().push(call.operation.clone());
         }
         if self.death.is_some_and(|(at, _)| call.number == at) {
@@ -145,6 +146,11 @@ impl Functions {
     /// What takes events in.
     pub(crate) fn responder(&self) -> aisaws_app::respond::Responder {
         self.then.responder().unwrap()
+    }
+
+    /// Calls one that does not die, as the state machine does.
+    pub(crate) async fn step(&self, stage: &str, input: Value) -> TaskResult {
+        call(&self.then, stage, stage, input).await
     }
 
     /// Whether one died.
