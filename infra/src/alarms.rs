@@ -203,7 +203,7 @@ pub fn alarms() -> Vec<Alarm> {
         list.push(Alarm::any(
             &format!("Executions{name}"),
             &format!("executions-{}", name.to_lowercase()),
-            &format!("The response to an incident {what}; the incident may be left as it was."),
+            &format!("The response to an incident {what}; the sweep starts it again, a few times."),
             Metric::machine(metric),
         ));
     }

@@ -90,7 +90,7 @@ fn grants(function: &Function) -> Vec<Grant> {
             AssumeReader,
         ],
         "Score" => vec![Table(RECORDS)],
-        "Decide" => vec![Table(LEDGER)],
+        "Decide" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES])],
         "Prepare" => {
             vec![Table(STATES), Archive(&["s3:GetObject", "s3:PutObject"], &[BODIES]), AssumeReader]
         }
@@ -111,6 +111,8 @@ fn grants(function: &Function) -> Vec<Grant> {
             ListExecutions,
             AnswerExecution,
             AssumeReader,
+            // What it gives up on.
+            Publish,
         ],
         "Scan" => vec![
             Table(OPENS),
@@ -155,11 +157,15 @@ fn statements(grant: Grant) -> Vec<Value> {
             &[arn("Queue")],
         )],
         Grant::Bury => vec![statement("Bury", &["sqs:SendMessage"], &[arn("DeadLetterQueue")])],
-        Grant::StartExecution => vec![statement(
-            "StartExecution",
-            &["states:StartExecution"],
-            &[machine("stateMachine", "")],
-        )],
+        Grant::StartExecution => vec![
+            statement("StartExecution", &["states:StartExecution"], &[machine("stateMachine", "")]),
+            // Whether one that has the name already is of the same incident.
+            statement(
+                "DescribeExecution",
+                &["states:DescribeExecution"],
+                &[machine("execution", ":*")],
+            ),
+        ],
         // A token names its task; IAM knows no resource for it.
         Grant::AnswerExecution => {
             vec![statement("AnswerExecution", &["states:SendTaskSuccess"], &[Value::from("*")])]

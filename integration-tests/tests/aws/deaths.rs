@@ -1,5 +1,5 @@
-//! Functions that die between any two calls to AWS, and workers too: every incident ends as if
-//! nothing had happened, and what was repaired was written once.
+//! Functions that die between any two calls to AWS, and executions that are stopped there: every
+//! incident ends as if nothing had happened, and what was repaired was written once.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::footing::{Footing, endpoint, side_by_side};
 use crate::killer::Death;
-use crate::response::{Functions, respond};
+use crate::response::{Functions, Then, respond};
 use crate::worker::opened;
 
 /// Scenarios at a time.
@@ -75,8 +75,18 @@ struct Ended {
 
 /// One response, with a function that dies.
 async fn ended(death: Death) -> Option<Ended> {
+    ended_and(death, Then::Retried).await
+}
+
+/// One response whose execution is stopped.
+async fn stopped(death: Death) -> Option<Ended> {
+    ended_and(death, Then::Stopped).await
+}
+
+async fn ended_and(death: Death, then: Then) -> Option<Ended> {
     let scene = Scene::new().await?;
-    let functions = Arc::new(Functions::new(&scene.footing, &endpoint()?, death).await);
+    let functions = Functions::new(&scene.footing, &endpoint()?, death).await.then(then);
+    let functions = Arc::new(functions);
     let detected = scene.open(&functions, "event-1").await;
     let status = respond(&functions, &detected).await;
     assert!(matches!(status, aisaws_engine::Status::Succeeded { .. }), "{death:?} {status:?}");
@@ -102,6 +112,17 @@ async fn a_function_may_die_between_any_two_calls() {
     let deaths = (0..calls).map(|call| (call, Cut::Answer)).chain([(0, Cut::Request)]);
     for run in side_by_side(deaths.map(Some), TOGETHER, ended).await {
         // What was written and not answered is seen as written, and not written again.
+        let Ended { death, writes: again, .. } = run.unwrap();
+        assert_eq!(again, writes, "{death:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_execution_may_be_stopped_between_any_two_calls() {
+    let Some(Ended { calls, writes, .. }) = ended(None).await else { return };
+    let stops = (0..calls).map(|call| (call, Cut::Answer)).chain([(0, Cut::Request)]);
+    for run in side_by_side(stops.map(Some), TOGETHER, stopped).await {
+        // The execution in its place finds what was done, and does the rest.
         let Ended { death, writes: again, .. } = run.unwrap();
         assert_eq!(again, writes, "{death:?}");
     }

@@ -17,6 +17,7 @@ mod deaths;
 mod deploying;
 mod fights;
 mod footing;
+mod halts;
 mod killer;
 mod kills;
 mod lambda;

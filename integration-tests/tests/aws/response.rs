@@ -72,6 +72,15 @@ impl aisaws_engine::Clock for Jumping {
     }
 }
 
+/// What comes of an execution whose function died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// It calls the function again.
+    Retried,
+    /// It is stopped, and another one starts in its place.
+    Stopped,
+}
+
 /// Counts what changes the protected account, and cuts the line where the function dies.
 struct Watching {
     death: Death,
@@ -107,6 +116,7 @@ pub(crate) struct Functions {
     then: Arc<Wired>,
     is_dead: watch::Receiver<bool>,
     died: AtomicBool,
+    and: Then,
     proxies: [Proxy; 2],
     writes: Arc<std::sync::Mutex<Vec<String>>>,
 }
@@ -138,9 +148,16 @@ impl Functions {
             then: Arc::new(wired(&then, SignedDuration::from_mins(5)).await),
             is_dead: told,
             died: AtomicBool::new(false),
+            and: Then::Retried,
             proxies: [first, then],
             writes,
         }
+    }
+
+    /// The same, with what comes of a death.
+    pub(crate) fn then(mut self, and: Then) -> Self {
+        self.and = and;
+        self
     }
 
     /// What takes events in.
@@ -227,6 +244,9 @@ impl Tasks for Tasked {
             biased;
             Ok(()) = dies => {
                 functions.died.store(true, Ordering::SeqCst);
+                if functions.and == Then::Stopped {
+                    std::future::pending::<()>().await;
+                }
                 Err(TaskFailure::new("Runtime.ExitError", "the process died"))
             }
             result = call(&functions.first, stage, &task.idempotency_key, input) => result,
@@ -248,11 +268,31 @@ pub(crate) async fn respond(functions: &Arc<Functions>, detected: &Detected) -> 
     let clock = Arc::new(Jumping::default());
     let tasks = Arc::new(Tasked(Arc::clone(functions)));
     let engine = Engine::new(Arc::new(MemoryJournal::default()), tasks, clock.clone());
-    let name = detected.incident.to_string();
+    let mut name = detected.incident.to_string();
     let input = serde_json::to_value(detected).unwrap();
-    engine.start(&name, &machine, input).await.unwrap();
+    engine.start(&name, &machine, input.clone()).await.unwrap();
     loop {
-        let driven = engine.drive(&name).await.unwrap();
+        let mut is_dead = functions.is_dead.clone();
+        let stops = async {
+            match functions.and {
+                Then::Stopped if !functions.died() => {
+                    is_dead.wait_for(|dead| *dead).await.map(drop)
+                }
+                _ => std::future::pending().await,
+            }
+        };
+        let driven = tokio::select! {
+            biased;
+            Ok(()) = stops => None,
+            driven = engine.drive(&name) => Some(driven.unwrap()),
+        };
+        let Some(driven) = driven else {
+            functions.died.store(true, Ordering::SeqCst);
+            engine.stop(&name, None, Some("somebody stopped it")).await.unwrap();
+            name = format!("{name}.1");
+            engine.start(&name, &machine, input.clone()).await.unwrap();
+            continue;
+        };
         let is_asked = functions.then_waits(detected).await;
         match driven.wake_ms {
             Some(at) if driven.status == Status::Running && !is_asked => {

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::process::Worker;
 use crate::repairs::{WHOLE, steps};
+use crate::stage::deployment::sdk;
 use crate::stage::{ACCOUNT, Deployment, Lines, Options, REGION, event};
 
 const WORKERS: usize = 4;
@@ -77,7 +78,7 @@ fn shuffled<T>(mut list: Vec<T>, mut seed: u64) -> Vec<T> {
 }
 
 /// What `aisaws worker` is told, with a queue of its own.
-fn variables(stage: &Deployment, queue: &str) -> BTreeMap<&'static str, String> {
+pub(crate) fn variables(stage: &Deployment, queue: &str) -> BTreeMap<&'static str, String> {
     let output = |name| stage.output(name).to_owned();
     let [responder, target] = stage.told().clone();
     BTreeMap::from([
@@ -108,12 +109,7 @@ fn somebody() -> Value {
 /// A worker runs as whom its owner lets: here the account's root. The role that looks into protected
 /// accounts has to trust them, as it trusts the functions.
 async fn trust_workers(stage: &Deployment) {
-    let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .region(REGION)
-        .credentials_provider(crate::stage::call::root())
-        .endpoint_url(stage.endpoint())
-        .load()
-        .await;
+    let config = sdk(&stage.endpoint()).await;
     let trust = serde_json::json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole",
         "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") },

@@ -1,9 +1,20 @@
-//! Port `Orchestrator` on Step Functions: executions run there, this starts and answers them.
+//! Ports `Orchestrator` and `Restart` on Step Functions: executions run there, this starts and
+//! answers them.
+//!
+//! An incident's first execution has the incident's id as its name, `<id>`; one in place of an
+//! execution that halted is `<id>.1`, the next `<id>.2`. Names are taken once, so that whoever starts
+//! one twice, or at once with another, starts one.
+//!
+//! `RedriveExecution` would carry on the same execution. It takes what halted within fourteen days,
+//! not everything (`ExecutionNotRedrivable`), and no emulator has it; a new execution takes all, and
+//! the stages find in the ledger what was done.
+
+use std::collections::BTreeMap;
 
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::handoff::{Ballot, Detected};
 use aisaws_core::id::IncidentId;
-use aisaws_core::port::{Orchestrator, StoreError};
+use aisaws_core::port::{Halted, Orchestrator, Restart, StoreError};
 use async_trait::async_trait;
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde::Serialize;
@@ -30,6 +41,13 @@ pub struct StepFunctions {
 #[error("a payload of {size_bytes} bytes is larger than {PAYLOAD_BYTES}")]
 struct TooLarge {
     size_bytes: usize,
+}
+
+/// The name is taken by an execution that was given something else.
+#[derive(Debug, thiserror::Error)]
+#[error("execution `{name}` was started before, for something else")]
+struct Taken {
+    name: String,
 }
 
 impl StepFunctions {
@@ -72,21 +90,18 @@ impl StepFunctions {
     }
 }
 
-#[async_trait]
-impl Orchestrator for StepFunctions {
-    async fn start(&self, detected: &Detected) -> Result<(), StoreError> {
+impl StepFunctions {
+    async fn start_as(&self, name: String, detected: &Detected) -> Result<(), StoreError> {
         let action = "start an execution";
         let input = payload(action, detected)?;
-        let start = self
-            .client
-            .start_execution()
-            .state_machine_arn(&self.machine)
-            .name(detected.incident.to_string())
-            .input(input);
+        let start = self.client.start_execution().state_machine_arn(&self.machine);
+        let start = start.name(&name).input(input);
         match start.send().await.map_err(failed("states:StartExecution")) {
             Ok(_) => Ok(()),
-            // Names are taken for ninety days after the end: it was started before.
-            Err(e) if e.code.as_deref() == Some("ExecutionAlreadyExists") => Ok(()),
+            // Names are taken for ninety days after the end.
+            Err(e) if e.code.as_deref() == Some("ExecutionAlreadyExists") => {
+                self.check_is_of(name, detected).await
+            }
             // The machine or its address: no incident's fault, and others would meet it too.
             Err(e) if !is_about_the_input(&e) && e.fault() == Fault::BadInput => {
                 Err(StoreError::Refused { action, fault: Fault::Permanent, source: Box::new(e) })
@@ -95,27 +110,76 @@ impl Orchestrator for StepFunctions {
         }
     }
 
+    /// Whether the execution of that name, which is there, was started for this.
+    async fn check_is_of(&self, name: String, detected: &Detected) -> Result<(), StoreError> {
+        let action = "look at an execution";
+        let describe = self.client.describe_execution().execution_arn(self.execution(&name));
+        let there = describe.send().await.map_err(failed("states:DescribeExecution"));
+        let there = there.map_err(|e| store_error(action, e))?;
+        // As values: another version of this program may write the same in other words.
+        let was_given = there.input().and_then(|input| serde_json::from_str(input).ok());
+        if was_given.as_ref() == Some(detected) {
+            return Ok(());
+        }
+        let source = Box::new(Taken { name });
+        Err(StoreError::Refused { action: "start an execution", fault: Fault::BadInput, source })
+    }
+
+    /// The ARN of an execution; a version's or an alias's are the machine's.
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html#awsstepfunctions-resources-for-iam-policies>
+    fn execution(&self, name: &str) -> String {
+        let machine: Vec<&str> = self.machine.split(':').take(7).collect();
+        format!("{}:{name}", machine.join(":").replacen(":stateMachine:", ":execution:", 1))
+    }
+
+    /// The names of executions that stand so, in no order.
+    async fn names(&self, status: ExecutionStatus) -> Result<Vec<Name>, StoreError> {
+        let list = self.client.list_executions().state_machine_arn(&self.machine);
+        let mut pages = list.status_filter(status).into_paginator().send();
+        let mut names = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("states:ListExecutions"));
+            let page = page.map_err(|e| store_error("list executions", e))?;
+            // Executions that somebody else named are not ours.
+            names.extend(page.executions.iter().filter_map(|execution| name(&execution.name)));
+        }
+        Ok(names)
+    }
+}
+
+/// What an execution's name says: the incident, and the how manieth execution of it.
+type Name = (IncidentId, u32);
+
+fn name(text: &str) -> Option<Name> {
+    let (incident, run) = match text.split_once('.') {
+        None => (text, 0),
+        Some((incident, run)) => (incident, run.parse().ok()?),
+    };
+    let found = (IncidentId::parse(incident).ok()?, run);
+    // One name for each, and each has one name.
+    (name_of(found) == text).then_some(found)
+}
+
+fn name_of((incident, run): Name) -> String {
+    match run {
+        0 => incident.to_string(),
+        _ => format!("{incident}.{run}"),
+    }
+}
+
+#[async_trait]
+impl Orchestrator for StepFunctions {
+    async fn start(&self, detected: &Detected) -> Result<(), StoreError> {
+        self.start_as(name_of((detected.incident, 0)), detected).await
+    }
+
     async fn drive(&self, _: IncidentId) -> Result<(), StoreError> {
         Ok(())
     }
 
     async fn unfinished(&self) -> Result<Vec<IncidentId>, StoreError> {
-        let mut pages = self
-            .client
-            .list_executions()
-            .state_machine_arn(&self.machine)
-            .status_filter(ExecutionStatus::Running)
-            .into_paginator()
-            .send();
-        let mut running = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(failed("states:ListExecutions"));
-            let page = page.map_err(|e| store_error("list executions", e))?;
-            // Executions that somebody else named are not ours.
-            let ids = page.executions.iter().map(|execution| IncidentId::parse(&execution.name));
-            running.extend(ids.filter_map(Result::ok));
-        }
-        Ok(running)
+        let running = self.names(ExecutionStatus::Running).await?;
+        Ok(running.into_iter().map(|(incident, _)| incident).collect())
     }
 
     async fn answer(&self, token: &str, ballot: &Ballot) -> Result<(), StoreError> {
@@ -127,6 +191,28 @@ impl Orchestrator for StepFunctions {
             Err(e) if is_over(&e) => Ok(()),
             Err(e) => Err(store_error(action, e)),
         }
+    }
+}
+
+/// How executions end that did not come to their end.
+const HALTED: [ExecutionStatus; 3] =
+    [ExecutionStatus::Failed, ExecutionStatus::TimedOut, ExecutionStatus::Aborted];
+
+#[async_trait]
+impl Restart for StepFunctions {
+    async fn halted(&self) -> Result<Vec<Halted>, StoreError> {
+        let mut last: BTreeMap<IncidentId, u32> = BTreeMap::new();
+        for status in HALTED {
+            for (incident, run) in self.names(status).await? {
+                let known = last.entry(incident).or_default();
+                *known = run.max(*known);
+            }
+        }
+        Ok(last.into_iter().map(|(incident, run)| Halted { incident, run }).collect())
+    }
+
+    async fn start_again(&self, detected: &Detected, run: u32) -> Result<(), StoreError> {
+        self.start_as(name_of((detected.incident, run)), detected).await
     }
 }
 
@@ -163,5 +249,23 @@ fn store_error(action: &'static str, error: CallError) -> StoreError {
         | Fault::Refused
         | Fault::BadInput
         | Fault::Permanent => StoreError::Refused { action, fault, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_which_execution_of_which_incident_it_is() {
+        let id = IncidentId::from_cause(&["a"]);
+        for run in [0, 1, 12] {
+            assert_eq!(name(&name_of((id, run))), Some((id, run)));
+        }
+        for other in ["", "x", ".1", &format!("{id}."), &format!("{id}.0"), &format!("{id}.01")] {
+            assert_eq!(name(other), None, "{other}");
+        }
+        assert_eq!(name(&format!("{id}.1.1")), None);
+        assert_eq!(name(&id.to_string().to_uppercase()), None);
     }
 }

@@ -217,6 +217,23 @@ pub struct Decided {
     pub verdict: Verdict,
 }
 
+/// What Prepare needs: the decision, and why there is to be another plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Planning {
+    /// What came before.
+    #[serde(flatten)]
+    pub decided: Decided,
+    /// Why the plan before this one could not be applied, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+impl From<Decided> for Planning {
+    fn from(decided: Decided) -> Self {
+        Self { decided, failure: None }
+    }
+}
+
 /// What Prepare found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

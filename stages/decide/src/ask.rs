@@ -99,6 +99,11 @@ impl Stage for AskHuman {
         let key = format!("asked:{}", prepared.preparation.round);
         let entry = Entry::ApprovalAsked { digest: digest.clone(), expires, approvals };
         self.incidents.append(incident, &key, entry, asked).await?;
+        // Asked anew by an execution in place of one that halted: the answer is brought to it.
+        let standing = self.approvals.standing(incident).await?;
+        if standing.is_some_and(|standing| standing.outcome().is_some()) {
+            return Ok(Asked { incident });
+        }
         let message = Message {
             id: format!("{incident}/{key}"),
             incident,

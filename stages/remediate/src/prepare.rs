@@ -5,10 +5,11 @@ use std::sync::Arc;
 use aisaws_controls::plan::{self, Outcome, PlanError};
 use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify, Fault};
-use aisaws_core::handoff::{Decided, Found, Limit, Preparation, Prepared};
+use aisaws_core::handoff::{Decided, Found, Limit, Planning, Preparation, Prepared, Vote};
 use aisaws_core::id::{ControlId, IncidentId};
 use aisaws_core::ledger::{Appended, Entry, Link};
 use aisaws_core::port::{Account, AccountError, Incidents, Snapshots, StoreError};
+use aisaws_core::risk::Decision;
 use aisaws_core::stage::{Cx, Stage};
 use async_trait::async_trait;
 
@@ -75,17 +76,24 @@ impl Classify for PrepareError {
 #[async_trait]
 impl Stage for Prepare {
     const NAME: &'static str = "Prepare";
-    type Input = Decided;
+    type Input = Planning;
     type Output = Prepared;
     type Error = PrepareError;
 
-    async fn run(&self, cx: Cx<'_>, mut decided: Decided) -> Result<Prepared, PrepareError> {
+    async fn run(&self, cx: Cx<'_>, planning: Planning) -> Result<Prepared, PrepareError> {
+        let Planning { mut decided, failure } = planning;
         let detected = &decided.scored.detected;
         let incident = detected.incident;
         let key = format!("prepared:{}", cx.key);
         let links = self.incidents.ledger(incident).await?;
         // A step that died after its ledger entry finds it here and hands on the same.
-        if let Some((preparation, convicting)) = recorded(&links, &key) {
+        let mut earlier = recorded(&links, &key);
+        // So does an execution in place of one that halted: what was begun is carried on, under the
+        // same keys. A plan that could not be applied is no longer in question.
+        if earlier.is_none() && failure.is_none() {
+            earlier = begun(&links).and_then(|link| recorded(&links, &link.key));
+        }
+        if let Some((preparation, convicting)) = earlier {
             self.lower(cx, &mut decided, &convicting, preparation.round).await?;
             return Ok(Prepared { decided, preparation });
         }
@@ -180,6 +188,27 @@ fn convicting(entry: &Entry) -> Vec<ControlId> {
 /// A JSON Patch is a list of texts and values; writing one cannot fail.
 fn as_json(patch: &impl serde::Serialize) -> serde_json::Value {
     serde_json::to_value(patch).unwrap_or_default()
+}
+
+/// The last plan, where something may have been written under it: it was allowed by the policy, or
+/// enough people granted it.
+fn begun(links: &[Link]) -> Option<&Link> {
+    let plan = links.iter().rev().find(|link| matches!(link.entry, Entry::Prepared { .. }))?;
+    let Entry::Prepared { digest, .. } = &plan.entry else { return None };
+    let decision = links.iter().rev().find_map(|link| match &link.entry {
+        Entry::Decided { decision, .. } => Some(*decision),
+        _ => None,
+    });
+    let is_granted = links.iter().any(|link| match &link.entry {
+        Entry::Voted { vote: Vote::Grant, digest: of, .. } => of == digest,
+        _ => false,
+    });
+    let is_allowed = match decision? {
+        Decision::Act => true,
+        Decision::AskHuman => is_granted,
+        Decision::LogOnly => false,
+    };
+    is_allowed.then_some(plan)
 }
 
 fn rounds(links: &[Link]) -> u32 {

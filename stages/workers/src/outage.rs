@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use aisaws_alert::Alert;
 use aisaws_app::intake::Examiner;
 use aisaws_app::join::Joining;
 use aisaws_app::origin::Origins;
@@ -10,14 +11,19 @@ use aisaws_app::own::OwnRoles;
 use aisaws_app::respond::Responder;
 use aisaws_core::canonical::Digest;
 use aisaws_core::event::Event;
+use aisaws_core::fault::Fault;
 use aisaws_core::handoff::{Ballot, Detected, Vote};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::IncidentId;
+use aisaws_core::ledger::Entry;
+use aisaws_core::message as telling;
 use aisaws_core::port::{
-    Answer, DeadLetter, DetectError, Detector, Orchestrator, Ports, Question, StoreError,
+    Answer, Channel, ChannelError, DeadLetter, DetectError, Detector, Halted, Orchestrator, Ports,
+    Question, Restart, StoreError,
 };
 use aisaws_core::resource::ResourceRef;
 use aisaws_core::risk::Severity;
+use aisaws_core::status::{Status, proven};
 use aisaws_decide::Policy;
 use aisaws_embedded::{Embedded, Settings, TellLogged};
 use aisaws_score::Weights;
@@ -25,8 +31,9 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use crate::intake::{DeadLetterQueue, Intake, Message};
+use crate::measured::Measured;
 use crate::metrics::Metrics;
-use crate::sweep::sweep;
+use crate::sweep::Sweeper;
 
 /// A state machine that goes down, and of whose waiting executions some cannot be answered.
 #[derive(Default)]
@@ -34,6 +41,11 @@ struct Machine {
     is_down: AtomicBool,
     waiting: Mutex<Vec<IncidentId>>,
     answers: Mutex<Vec<String>>,
+    /// The last execution of each incident, where it halted.
+    halted: Mutex<Vec<Halted>>,
+    restarted: Mutex<Vec<Halted>>,
+    /// Whether nothing is started again, for what it is.
+    refuses: AtomicBool,
 }
 
 fn down(action: &'static str) -> StoreError {
@@ -63,6 +75,52 @@ impl Orchestrator for Machine {
             return Err(down("deliver a vote"));
         }
         self.answers.lock().unwrap().push(token.to_owned());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Restart for Machine {
+    async fn halted(&self) -> Result<Vec<Halted>, StoreError> {
+        Ok(self.halted.lock().unwrap().clone())
+    }
+
+    async fn start_again(&self, detected: &Detected, run: u32) -> Result<(), StoreError> {
+        if self.refuses.load(Ordering::Relaxed) {
+            let (action, fault) = ("start an execution", Fault::BadInput);
+            return Err(StoreError::Refused { action, fault, source: "its name is taken".into() });
+        }
+        self.restarted.lock().unwrap().push(Halted { incident: detected.incident, run });
+        Ok(())
+    }
+}
+
+/// Keeps what people are told.
+#[derive(Default)]
+struct Told(Mutex<Vec<telling::Message>>);
+
+#[async_trait]
+impl Channel for Told {
+    fn name(&self) -> &'static str {
+        "told"
+    }
+
+    async fn send(&self, message: &telling::Message) -> Result<(), ChannelError> {
+        self.0.lock().unwrap().push(message.clone());
+        Ok(())
+    }
+}
+
+/// What was emitted.
+#[derive(Clone, Default)]
+struct Out(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 }
@@ -108,6 +166,11 @@ fn metrics() -> Arc<Metrics> {
 
 /// A responder whose state machine is that one, and the folder its store is in.
 fn responder(machine: &Arc<Machine>) -> (Responder, tempfile::TempDir) {
+    measured(machine, &Out::default())
+}
+
+/// The same, whose metrics go there.
+fn measured(machine: &Arc<Machine>, out: &Out) -> (Responder, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings {
         weights: Weights::parse(aisaws_score::DEFAULT).unwrap(),
@@ -117,7 +180,9 @@ fn responder(machine: &Arc<Machine>) -> (Responder, tempfile::TempDir) {
         observer: None,
     };
     let embedded = Embedded::open(&dir.path().join("store.sqlite"), settings).unwrap();
-    let ports = Ports { orchestrator: machine.clone(), ..embedded.ports().clone() };
+    let (mut ports, out) = (embedded.ports().clone(), Box::new(out.clone()));
+    ports.incidents = Arc::new(Measured::new(ports.incidents, Metrics::new("lab".to_owned(), out)));
+    ports.orchestrator = machine.clone();
     let examiner = Examiner {
         detector: Arc::new(Always),
         own: OwnRoles::new(Vec::new()),
@@ -135,6 +200,16 @@ fn message(id: &str) -> Message {
         "recipientAccountId": "111122223333", "userIdentity": { "type": "Root" },
     });
     Message { id: id.to_owned(), body: body.to_string() }
+}
+
+fn sweeper(responder: &Responder, machine: &Arc<Machine>, told: &Arc<Told>) -> Sweeper {
+    let incidents = responder.ports().incidents.clone();
+    Sweeper {
+        responder: responder.clone(),
+        restart: machine.clone(),
+        alert: Alert::new(incidents, vec![told.clone()], TellLogged::Never),
+        metrics: Metrics::new("lab".to_owned(), Box::new(std::io::sink())),
+    }
 }
 
 fn intake(responder: &Responder) -> Intake {
@@ -176,7 +251,76 @@ async fn votes_are_delivered_though_others_are_refused_and_nothing_can_be_opened
     }
     machine.is_down.store(true, Ordering::Relaxed);
     intake(&responder).take_in(vec![message("c")]).await.unwrap();
-    let error = sweep(&responder, &metrics()).await.unwrap_err();
+    let error = sweeper(&responder, &machine, &Arc::default()).sweep().await.unwrap_err();
     assert_eq!(error.to_string(), down("start an execution").to_string(), "it is told");
     assert_eq!(*machine.answers.lock().unwrap(), ["taken"]);
+}
+
+/// An incident whose first execution halted.
+async fn halted(responder: &Responder, machine: &Machine) -> IncidentId {
+    intake(responder).take_in(vec![message("a")]).await.unwrap();
+    let incident = machine.waiting.lock().unwrap().remove(0);
+    machine.halted.lock().unwrap().push(Halted { incident, run: 0 });
+    incident
+}
+
+async fn faults(responder: &Responder, incident: IncidentId) -> (Status, Vec<String>) {
+    let links = responder.ports().incidents.ledger(incident).await.unwrap();
+    let cause = |entry: &Entry| match entry {
+        Entry::Faulted { cause, .. } => Some(cause.clone()),
+        _ => None,
+    };
+    let causes = links.iter().filter_map(|link| cause(&link.entry)).collect();
+    (proven(links.iter().map(|link| &link.entry)), causes)
+}
+
+#[tokio::test]
+async fn a_response_that_halts_is_started_again_and_given_up_in_the_end() {
+    let machine = Arc::new(Machine::default());
+    let out = Out::default();
+    let (responder, _dir) = measured(&machine, &out);
+    let incident = halted(&responder, &machine).await;
+    let told = Arc::new(Told::default());
+    let sweeper = sweeper(&responder, &machine, &told);
+    for run in 1..=3 {
+        let swept = sweeper.sweep().await.unwrap();
+        assert_eq!((swept.restarted, swept.given_up), (1, 0));
+        let last = machine.restarted.lock().unwrap().last().cloned();
+        assert_eq!(last, Some(Halted { incident, run }));
+        // While it runs, nothing is started.
+        machine.waiting.lock().unwrap().push(incident);
+        assert_eq!(sweeper.sweep().await.unwrap().restarted, 0);
+        machine.waiting.lock().unwrap().clear();
+        *machine.halted.lock().unwrap() = vec![Halted { incident, run }];
+    }
+    assert_eq!(sweeper.sweep().await.unwrap().given_up, 1);
+    let (status, causes) = faults(&responder, incident).await;
+    assert_eq!(status, Status::Failed);
+    assert!(causes.len() == 1 && causes[0].contains("started 4 times"), "{causes:?}");
+    // People are told, and the metric counts that an alarm looks at.
+    let messages = told.0.lock().unwrap().clone();
+    let [message] = messages.as_slice() else { panic!("{messages:?}") };
+    assert_eq!((message.incident, message.status), (incident, Status::Failed));
+    assert!(message.lines.iter().any(|line| line.contains(&causes[0])), "{message:?}");
+    let out = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+    assert!(out.contains("\"IncidentsFailed\":1.0"), "{out}");
+    // Once.
+    let swept = sweeper.sweep().await.unwrap();
+    assert_eq!((swept.restarted, swept.given_up), (0, 0));
+    assert_eq!(machine.restarted.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn what_can_never_start_again_is_given_up_at_once() {
+    let machine = Arc::new(Machine { refuses: true.into(), ..Machine::default() });
+    let (responder, _dir) = responder(&machine);
+    let incident = halted(&responder, &machine).await;
+    // Of another store with the same state machine.
+    let stranger = Halted { incident: IncidentId::from_cause(&["stranger"]), run: 0 };
+    machine.halted.lock().unwrap().push(stranger);
+    let swept = sweeper(&responder, &machine, &Arc::default()).sweep().await.unwrap();
+    assert_eq!((swept.restarted, swept.given_up), (0, 1));
+    let (status, causes) = faults(&responder, incident).await;
+    assert_eq!(status, Status::Failed);
+    assert!(causes[0].contains("its name is taken"), "{causes:?}");
 }

@@ -29,6 +29,7 @@ use crate::intake::{DeadLetterQueue, Intake, Message};
 use crate::measured::Measured;
 use crate::metrics::Metrics;
 use crate::settings::{Settings, SettingsError};
+use crate::sweep::Sweeper;
 
 /// Where Lambda unpacks a function.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
@@ -95,6 +96,7 @@ pub struct Wired {
     store: Store,
     ports: Ports,
     account: Arc<AwsAccount>,
+    machine: StepFunctions,
     metrics_to: MetricsTo,
 }
 
@@ -142,6 +144,7 @@ impl Wired {
         let account =
             Arc::new(AwsAccount::new(&aws, reach(&settings, entrance), Arc::new(store.clone())));
         let machine = settings.state_machine.as_deref().unwrap_or_default();
+        let machine = StepFunctions::new(&aws, machine);
         let told = metrics(&settings, metrics_to);
         let ports = Ports {
             events: Arc::new(store.clone()),
@@ -150,10 +153,10 @@ impl Wired {
             windows: Arc::new(store.clone()),
             snapshots: Arc::new(store.clone()),
             account: account.clone(),
-            orchestrator: Arc::new(StepFunctions::new(&aws, machine)),
+            orchestrator: Arc::new(machine.clone()),
             clock,
         };
-        Self { settings, config, aws, store, ports, account, metrics_to }
+        Self { settings, config, aws, store, ports, account, machine, metrics_to }
     }
 
     /// What it was told.
@@ -221,6 +224,19 @@ impl Wired {
             responder: self.responder()?,
             dead_letters: Arc::new(LettersQueue(DeadLetters::new(&self.aws, url))),
             metrics: Arc::new(self.metrics()),
+        })
+    }
+
+    /// The use case of carrying on what was left undone.
+    ///
+    /// # Errors
+    /// As [`Wired::responder`].
+    pub fn sweeper(&self) -> Result<Sweeper, WireError> {
+        Ok(Sweeper {
+            responder: self.responder()?,
+            restart: Arc::new(self.machine.clone()),
+            alert: self.alert(),
+            metrics: self.metrics(),
         })
     }
 

@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aisaws_app::link::{Claims, LinkKey};
+use aisaws_aws::StepFunctions;
 use aisaws_aws::drivers::WriteLog as _;
 use aisaws_core::event::ActorKind;
 use aisaws_core::handoff::{Detected, Signals, Vote};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{ControlId, IncidentId};
 use aisaws_core::incident::Incident;
-use aisaws_core::port::{Answer, Approvals as _, Disposition, Events, Incidents as _, Recorded};
+use aisaws_core::port::{
+    Answer, Approvals as _, Disposition, Events, Incidents as _, Orchestrator as _, Recorded,
+};
 use aisaws_core::resource::ResourceRef;
 use aisaws_core::risk::Severity;
 use aisaws_core::source::cloudtrail;
@@ -19,6 +22,8 @@ use aws_sdk_s3::types::VersioningConfiguration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::policy::{Grant, Role};
+use crate::stage::deployment::sdk;
 use crate::stage::{ACCOUNT, Deployment, REGION, event};
 
 /// Stages in the order in which one hands over to the next.
@@ -47,6 +52,8 @@ enum Then {
     Released(String),
     /// The page of that request was shown before.
     Shown(Value),
+    /// The incident of that payload has ended, and people were told.
+    Told(Value),
 }
 
 impl Case {
@@ -56,12 +63,13 @@ impl Case {
         match function {
             "intake" => intake(stage).await,
             "sweep" => {
-                let bucket = keep_hit(stage).await;
+                let bucket = stage.target.open_bucket().await;
+                keep_hit(stage, &bucket).await;
                 Self { function, payload: json!({}), then: Then::Opened(bucket) }
             }
             "scan" => {
                 stage.target.open_bucket().await;
-                keep_hit(stage).await;
+                keep_hit(stage, &stage.target.open_bucket().await).await;
                 case(json!({}))
             }
             "replay" => case(json!({})),
@@ -94,6 +102,55 @@ impl Case {
         voted(stage).await
     }
 
+    /// What opens an incident whose execution was started by somebody who died right after that.
+    pub(super) async fn again(stage: &Deployment, function: &'static str) -> Self {
+        // What other cases left would be opened with it.
+        stage.invoke("sweep", &json!({})).await.unwrap();
+        let bucket = stage.target.open_bucket().await;
+        keep_hit(stage, &bucket).await;
+        let sweep = Role::load(&stage.iam, "aisaws-sweep").await;
+        let starts = |grant: &Grant| grant.action == "states:StartExecution";
+        sweep.take(&sweep.grants().into_iter().find(starts).unwrap()).await;
+        stage.invoke("sweep", &json!({})).await.unwrap_err();
+        sweep.restore().await;
+        let stories = stage.stories(&bucket).await;
+        let machine = StepFunctions::new(&stage.aws, stage.output("StateMachineArn"));
+        machine.start(&stories[0].incident.detected).await.unwrap();
+        let other = stage.target.bucket().await;
+        let body = event::acl_opened(&other, &event::user()).to_string();
+        let payload = match function {
+            "intake" => {
+                json!({ "Records": [{ "messageId": event::name("message"), "body": body }] })
+            }
+            _ => json!({}),
+        };
+        Self { function, payload, then: Then::Opened(bucket) }
+    }
+
+    /// A sweep that gives an incident up: the last execution that it may have has failed.
+    pub(super) async fn given_up(stage: &Deployment) -> Self {
+        let bucket = stage.target.bucket().await;
+        let detected = opened(stage, resource(&bucket), &["s3.bucket-acl-public"]).await;
+        let incident = detected.incident;
+        let sfn = aws_sdk_sfn::Client::new(&sdk(&stage.endpoint()).await);
+        // No stage can do anything with that.
+        let start = sfn.start_execution().state_machine_arn(stage.output("StateMachineArn"));
+        let start = start.name(format!("{incident}.3")).input("{}").send().await.unwrap();
+        let failed = aws_sdk_sfn::types::ExecutionStatus::Failed;
+        for _ in 0..600 {
+            let describe = sfn.describe_execution().execution_arn(&start.execution_arn);
+            if describe.send().await.unwrap().status == failed {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Self {
+            function: "sweep",
+            payload: json!({}),
+            then: Then::Told(json!({ "incident": incident })),
+        }
+    }
+
     /// The function that is called.
     pub(super) fn function(&self) -> &'static str {
         self.function
@@ -118,6 +175,7 @@ impl Case {
         }
         match &self.then {
             Then::Nothing | Then::Shown(_) => Ok(()),
+            Then::Told(payload) => told(stage, payload).await,
             Then::Released(bucket) => {
                 let lease = stage.store.lease(&resource(bucket), "a test", LEASE).await;
                 if lease.unwrap() { Ok(()) } else { Err("the bucket is still held".to_owned()) }
@@ -274,9 +332,8 @@ async fn voted(stage: &Deployment) -> Case {
 }
 
 /// Keeps a large event with a hit on an open bucket, and brings it no further.
-async fn keep_hit(stage: &Deployment) -> String {
-    let bucket = stage.target.open_bucket().await;
-    let mut raw = event::acl_opened(&bucket, &event::user())["detail"].take();
+async fn keep_hit(stage: &Deployment, bucket: &str) {
+    let mut raw = event::acl_opened(bucket, &event::user())["detail"].take();
     raw["requestParameters"]["note"] = json!("x".repeat(LARGE));
     let event = cloudtrail::parse(&raw.to_string()).unwrap();
     let hit = Hit {
@@ -284,7 +341,7 @@ async fn keep_hit(stage: &Deployment) -> String {
         title: "of a test".to_owned(),
         severity: Severity::High,
         event: event.id.clone(),
-        resource: resource(&bucket),
+        resource: resource(bucket),
         controls: vec!["s3.bucket-acl-public".into()],
         window_seconds: None,
         techniques: Vec::new(),
@@ -296,10 +353,9 @@ async fn keep_hit(stage: &Deployment) -> String {
         event,
         hits: vec![hit],
         disposition: Disposition::Examined,
-        touches: vec![resource(&bucket)],
+        touches: vec![resource(bucket)],
     };
     Events::append(&stage.store, vec![recorded]).await.unwrap();
-    bucket
 }
 
 /// A granting answer under a link to a question that is open.

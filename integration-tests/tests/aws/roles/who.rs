@@ -66,9 +66,10 @@ const RECALLING: &[&str] = &[
     "scan",
     "replay",
 ];
-/// What reads states.
+/// What reads states, and ledgers with large entries.
 const LOADING: &[&str] = &[
     "intake",
+    "decide",
     "prepare",
     "remediate",
     "verify",
@@ -233,12 +234,15 @@ fn table(names: &Names) -> Vec<Row> {
     table.row("states:StartExecution", &other, NOBODY);
     table.row("states:ListExecutions", &names.machine, &["sweep"]);
     table.row("states:ListExecutions", &other, NOBODY);
+    table.row("states:DescribeExecution", &arn("states", "execution:aisaws-respond:x"), OPENING);
+    table.row("states:DescribeExecution", &arn("states", "execution:acme:x"), NOBODY);
+    table.row("states:RedriveExecution", &arn("states", "execution:aisaws-respond:x"), NOBODY);
     table.row("states:SendTaskSuccess", "*", &["approval", "sweep"]);
     table.row("states:SendTaskFailure", "*", NOBODY);
     table.row("states:StopExecution", &arn("states", "execution:aisaws-respond:x"), NOBODY);
     table.row("states:UpdateStateMachine", &names.machine, NOBODY);
 
-    table.row("sns:Publish", &names.topic, &["ask-human", "alert"]);
+    table.row("sns:Publish", &names.topic, &["ask-human", "alert", "sweep"]);
     for action in ["sns:Publish", "sns:SetTopicAttributes", "sns:DeleteTopic"] {
         table.row(action, &arn("sns", "aisaws-alarms"), NOBODY);
         table.row(action, &arn("sns", "acme"), NOBODY);
@@ -254,7 +258,7 @@ fn table(names: &Names) -> Vec<Row> {
         table.row("sts:AssumeRole", &role("admin"), NOBODY);
     }
 
-    let encrypting = [KEEPING, &["ask-human", "alert", "replay"]].concat();
+    let encrypting = [KEEPING, &["ask-human", "alert", "replay", "sweep"]].concat();
     table.row("kms:Decrypt", &names.key, EVERY);
     table.row("kms:GenerateDataKey", &names.key, &encrypting);
     for action in ["kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:PutKeyPolicy", "kms:Encrypt"] {

@@ -144,9 +144,9 @@ impl Deployment {
     async fn on(site: Arc<Site>) -> Self {
         let endpoint = site.responder.endpoint();
         let aws = Aws::emulator(&endpoint).await;
-        let config = config(&endpoint).await;
+        let config = sdk(&endpoint).await;
         let target = match &site.target {
-            Some(target) => Target::new(&self::config(&target.endpoint()).await),
+            Some(target) => Target::new(&sdk(&target.endpoint()).await),
             None => Target::new(&config),
         };
         let archive = Archive::new(&aws, &site.outputs["BucketName"]);
@@ -317,7 +317,8 @@ impl Deployment {
     }
 }
 
-async fn config(endpoint: &str) -> SdkConfig {
+/// How the account's root reaches an emulator.
+pub(crate) async fn sdk(endpoint: &str) -> SdkConfig {
     config_as(endpoint, call::root()).await
 }
 

@@ -73,7 +73,8 @@ impl Line for Planned {
             of_this.and_then(|(_, left)| left.pop_front())
         };
         let lasting = self.lasting.lock().unwrap().clone();
-        let fault = fault.or(lasting.filter(|(name, _)| *name == operation).map(|(_, fault)| fault));
+        let fault =
+            fault.or(lasting.filter(|(name, _)| *name == operation).map(|(_, fault)| fault));
         match fault {
             Some(Fault::Lost) => Act::Lose,
             Some(Fault::AnswerLost) => Act::LoseAnswer,

@@ -6,7 +6,8 @@ use aisaws_aws::StepFunctions;
 use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::handoff::{Ballot, Detected, Vote};
-use aisaws_core::port::{Orchestrator as _, StoreError};
+use aisaws_core::port::{Halted, Orchestrator as _, Restart as _, StoreError};
+use aisaws_core::risk::Severity;
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 
@@ -71,6 +72,14 @@ impl Place {
         panic!("nothing was asked");
     }
 
+    async fn until(&self, mut holds: impl AsyncFnMut() -> bool) {
+        let begun = std::time::Instant::now();
+        while !holds().await {
+            assert!(begun.elapsed() < std::time::Duration::from_mins(1));
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+
     /// The only execution, once it has ended.
     async fn ended(&self) -> (ExecutionStatus, Option<String>, Option<String>) {
         for _ in 0..100 {
@@ -129,6 +138,57 @@ async fn a_failed_task_fails_with_its_error() {
     orchestrator.fail(&token, "Fault.Refused", &"ü".repeat(40_000)).await.unwrap();
     let (status, _, error) = place.ended().await;
     assert_eq!((status, error.as_deref()), (ExecutionStatus::Failed, Some("Fault.Refused")));
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_for_something_else_is_refused() {
+    let place = Place::new().await;
+    let orchestrator = place.orchestrator().await;
+    let mut detected = detected("taken");
+    orchestrator.start(&detected).await.unwrap();
+    detected.severity = match detected.severity {
+        Severity::Low => Severity::High,
+        _ => Severity::Low,
+    };
+    for _ in 0..2 {
+        let error = orchestrator.start(&detected).await.unwrap_err();
+        assert_eq!(error.fault(), Fault::BadInput, "{error:?}");
+    }
+    assert_eq!(orchestrator.unfinished().await.unwrap(), [detected.incident]);
+}
+
+#[tokio::test]
+async fn what_halted_has_another_execution_of_the_next_name() {
+    let place = Place::new().await;
+    let orchestrator = place.orchestrator().await;
+    let (one, other) = (detected("one"), detected("other"));
+    let halted = |run| Halted { incident: one.incident, run };
+    for detected in [&one, &other] {
+        orchestrator.start(detected).await.unwrap();
+    }
+    assert_eq!(orchestrator.halted().await.unwrap(), []);
+    // One comes to its end, the other fails.
+    for _ in 0..2 {
+        let (token, incident) = place.question().await;
+        if incident == one.incident.to_string() {
+            orchestrator.fail(&token, "Fault.Permanent", "of a test").await.unwrap();
+        } else {
+            orchestrator.answer(&token, &ballot()).await.unwrap();
+        }
+    }
+    place.until(async || orchestrator.unfinished().await.unwrap().is_empty()).await;
+    assert_eq!(orchestrator.halted().await.unwrap(), [halted(0)]);
+    // Whoever else does so starts the same one.
+    for _ in 0..2 {
+        orchestrator.start_again(&one, 1).await.unwrap();
+    }
+    assert_eq!(orchestrator.unfinished().await.unwrap(), [one.incident]);
+    assert_eq!(place.question().await.1, one.incident.to_string());
+    let machine = place.machine.replace(":stateMachine:", ":execution:");
+    let stop = place.sfn.stop_execution().execution_arn(format!("{machine}:{}.1", one.incident));
+    stop.send().await.unwrap();
+    assert_eq!(orchestrator.halted().await.unwrap(), [halted(1)]);
+    assert_eq!(orchestrator.unfinished().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub use events::{
     Arrival, DeadLetter, Derived, Disposition, EventFilter, Events, Recorded, Stored,
 };
 pub use incidents::{Incidents, Mark, Opened, Pending};
-pub use orchestrator::Orchestrator;
+pub use orchestrator::{Halted, Orchestrator, Restart};
 pub use ports::Ports;
 pub use snapshots::Snapshots;
 pub use surroundings::{Enricher, Surroundings};

@@ -25,3 +25,26 @@ pub trait Orchestrator: Send + Sync {
     /// or has lapsed is ignored.
     async fn answer(&self, token: &str, ballot: &Ballot) -> Result<(), StoreError>;
 }
+
+/// An execution that ended without having come to its end: it failed, timed out or was stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Halted {
+    /// Its incident, whose ledger may be closed nevertheless.
+    pub incident: IncidentId,
+    /// The how manieth execution of the incident it was: 0 the first one.
+    pub run: u32,
+}
+
+/// Executions in place of those that halted, where a clock looks after them.
+#[async_trait]
+pub trait Restart: Send + Sync {
+    /// The last execution of each incident that has one that halted, in order of the incidents. One
+    /// in its place may run already.
+    async fn halted(&self) -> Result<Vec<Halted>, StoreError>;
+    /// Starts the incident's `run`th execution (from 1) from the beginning; one that was started
+    /// before is left as it is, so that several may do so at once.
+    ///
+    /// # Errors
+    /// As [`Orchestrator::start`].
+    async fn start_again(&self, detected: &Detected, run: u32) -> Result<(), StoreError>;
+}

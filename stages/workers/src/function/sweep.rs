@@ -6,16 +6,16 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
 use super::FunctionError;
-use crate::sweep::{Swept, sweep};
+use crate::sweep::Swept;
 use crate::wire::Wired;
 
 pub(super) async fn serve(wired: &Wired) -> Result<(), FunctionError> {
-    let (responder, metrics) = (&wired.responder()?, &wired.metrics());
+    let sweeper = &wired.sweeper()?;
     super::serve::serve(
         "sweep",
         |_| None,
         move |_: LambdaEvent<Value>| async move {
-            sweep(responder, metrics).await.map_err(|e| diagnostic(&e)) as Result<Swept, Diagnostic>
+            sweeper.sweep().await.map_err(|e| diagnostic(&e)) as Result<Swept, Diagnostic>
         },
     )
     .await?;

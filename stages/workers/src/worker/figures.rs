@@ -36,6 +36,10 @@ pub enum Counter {
     Sweeps,
     /// Sweeps that failed.
     SweepsFailed,
+    /// Executions that were started in place of others that halted.
+    Restarted,
+    /// Incidents that were closed as failed, as all of their executions halted.
+    GivenUp,
 }
 
 /// What goes up and down.
@@ -52,7 +56,7 @@ pub enum Gauge {
     Started,
 }
 
-const COUNTERS: [(Counter, &str, &str); 13] = [
+const COUNTERS: [(Counter, &str, &str); 15] = [
     (Counter::Events, "events", "Events read, repetitions included."),
     (Counter::Duplicates, "duplicates", "Events that were there."),
     (Counter::OwnEvents, "own_events", "Events caused by the system itself."),
@@ -66,6 +70,8 @@ const COUNTERS: [(Counter, &str, &str); 13] = [
     (Counter::BatchesFailed, "batches_failed", "Batches to be delivered again."),
     (Counter::Sweeps, "sweeps", "Sweeps."),
     (Counter::SweepsFailed, "sweeps_failed", "Sweeps that failed."),
+    (Counter::Restarted, "restarted", "Executions started in place of others that halted."),
+    (Counter::GivenUp, "given_up", "Incidents whose executions all halted, closed as failed."),
 ];
 
 const GAUGES: [(Gauge, &str, &str); 4] = [

@@ -131,14 +131,8 @@ fn polls(
         tasks.spawn(polls::serve(queue, taking, Arc::clone(figures), stop.clone()));
     }
     if let Some(every) = options.sweep_every {
-        let responder = wired.responder().map_err(WorkerError::Wire)?;
-        tasks.spawn(sweeps::serve(
-            responder,
-            wired.metrics(),
-            every,
-            Arc::clone(figures),
-            stop.clone(),
-        ));
+        let sweeper = wired.sweeper().map_err(WorkerError::Wire)?;
+        tasks.spawn(sweeps::serve(sweeper, every, Arc::clone(figures), stop.clone()));
     }
     Ok(tasks)
 }

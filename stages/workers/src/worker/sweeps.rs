@@ -3,34 +3,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisaws_app::respond::Responder;
 use aisaws_core::fault::{Classify as _, chain};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::figures::{Counter, Figures, Gauge};
 use super::stop::Stop;
-use crate::metrics::Metrics;
-use crate::sweep::{Swept, sweep};
+use crate::sweep::{Sweeper, Swept};
 
 /// Sweeps at once and then again and again, until it is told to stop. Several workers may do so
 /// side by side.
-pub(super) async fn serve(
-    responder: Responder,
-    metrics: Metrics,
-    every: Duration,
-    figures: Arc<Figures>,
-    stop: Stop,
-) {
+pub(super) async fn serve(sweeper: Sweeper, every: Duration, figures: Arc<Figures>, stop: Stop) {
     while !stop.is_told() {
-        match sweep(&responder, &metrics).await {
+        match sweeper.sweep().await {
             Ok(swept) => {
                 figures.add(Counter::Sweeps, 1);
                 figures.add(Counter::IncidentsOpened, swept.opened as u64);
                 figures.set(Gauge::ApprovalsOpen, swept.waiting as u64);
                 figures.set(Gauge::ApprovalsStuck, swept.stuck as u64);
-                let Swept { opened, delivered, .. } = swept;
-                if opened + delivered > 0 {
-                    info!(opened, delivered, "what was left undone is carried on");
+                let Swept { opened, delivered, restarted, given_up, .. } = swept;
+                figures.add(Counter::Restarted, restarted as u64);
+                figures.add(Counter::GivenUp, given_up as u64);
+                if opened + delivered + restarted > 0 {
+                    info!(opened, delivered, restarted, "what was left undone is carried on");
+                }
+                if given_up > 0 {
+                    error!(given_up, "incidents are closed as failed; their ledgers say why");
                 }
             }
             Err(e) => {

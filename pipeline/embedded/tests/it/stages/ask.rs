@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aisaws_core::fault::{Classify as _, Fault};
-use aisaws_core::handoff::Prepared;
+use aisaws_core::handoff::{Prepared, Vote};
 use aisaws_core::ledger::Entry;
 use aisaws_core::port::{Approvals as _, Channel, Clock as _, Incidents as _, Question};
 use aisaws_core::risk::Decision;
@@ -84,7 +84,7 @@ async fn the_answer_returns_by_the_newest_token() {
 async fn another_round_is_another_question() {
     let (world, prepared) = planned().await;
     ask_human(&world, &[]).run(world.cx("q"), ask(&prepared, TOKEN)).await.unwrap();
-    let again = world.prepare().run(world.cx("p2"), prepared.decided).await.unwrap();
+    let again = world.prepare().run(world.cx("p2"), prepared.decided.into()).await.unwrap();
     ask_human(&world, &[]).run(world.cx("q2"), ask(&again, TOKEN)).await.unwrap();
     assert_eq!(world.count(is_question).await, 2);
 }
@@ -151,4 +151,18 @@ async fn a_question_of_an_incident_that_ended_is_not_open() {
     world.store.append(world.incident(), "closed", closed, now).await.unwrap();
     assert_eq!(world.store.open_questions(now).await.unwrap(), []);
     assert!(world.store.standing(world.incident()).await.unwrap().is_some(), "it is on record");
+}
+
+#[tokio::test]
+async fn what_was_answered_is_not_asked_again() {
+    for vote in [Vote::Grant, Vote::Deny] {
+        let (world, prepared) = planned().await;
+        let channel = FakeChannel::working("mail");
+        world.answered(&digest_of(&prepared), Some(vote)).await;
+        // By another execution, which waits for the answer.
+        ask_human(&world, &[&channel]).run(world.cx("q"), ask(&prepared, TOKEN)).await.unwrap();
+        assert_eq!(channel.told(), [], "{vote}");
+        let standing = world.store.standing(world.incident()).await.unwrap().unwrap();
+        assert_eq!((standing.outcome(), standing.question.token.as_str()), (Some(vote), TOKEN));
+    }
 }

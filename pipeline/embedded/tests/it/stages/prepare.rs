@@ -2,7 +2,7 @@
 
 use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify as _, Fault};
-use aisaws_core::handoff::{Found, Limit, Prepared};
+use aisaws_core::handoff::{Decided, Found, Limit, Planning, Prepared, Vote};
 use aisaws_core::ledger::Entry;
 use aisaws_core::port::Snapshots as _;
 use aisaws_core::risk::Decision;
@@ -10,7 +10,7 @@ use aisaws_core::stage::Stage as _;
 use serde_json::Value;
 
 use super::account::FakeAccount;
-use super::world::{ACL, BLOCK, World, clean, limit, public, repaired, with};
+use super::world::{ACL, BLOCK, World, clean, failure, limit, public, repaired, with};
 
 fn is_plan(entry: &Entry) -> bool {
     matches!(entry, Entry::Prepared { .. })
@@ -20,9 +20,14 @@ fn is_decision(entry: &Entry) -> bool {
     matches!(entry, Entry::Decided { .. })
 }
 
+/// What the stage is handed when the plan before could not be applied.
+fn anew(decided: &Decided) -> Planning {
+    Planning { decided: decided.clone(), failure: Some(failure()) }
+}
+
 async fn prepared(world: &World, decision: Decision, limits: Vec<Limit>) -> Prepared {
     let decided = world.decided(decision, limits).await;
-    world.prepare().run(world.cx("k"), decided).await.unwrap()
+    world.prepare().run(world.cx("k"), decided.into()).await.unwrap()
 }
 
 #[tokio::test]
@@ -30,9 +35,9 @@ async fn a_repeated_attempt_hands_on_the_same_whatever_the_state_is_now() {
     for (first, later) in [(public(), clean()), (clean(), public()), (Value::Null, public())] {
         let world = World::new(first).await;
         let decided = world.decided(Decision::Act, vec![limit(ACL, Decision::AskHuman)]).await;
-        let one = world.prepare().run(world.cx("k"), decided.clone()).await.unwrap();
+        let one = world.prepare().run(world.cx("k"), decided.clone().into()).await.unwrap();
         world.account.set(later);
-        let two = world.prepare().run(world.cx("k"), decided).await.unwrap();
+        let two = world.prepare().run(world.cx("k"), decided.into()).await.unwrap();
         assert_eq!(one, two);
     }
 }
@@ -42,9 +47,9 @@ async fn a_repeated_attempt_records_nothing_more() {
     for state in [public(), clean(), Value::Null] {
         let world = World::new(state).await;
         let decided = world.decided(Decision::Act, vec![limit(ACL, Decision::AskHuman)]).await;
-        world.prepare().run(world.cx("k"), decided.clone()).await.unwrap();
+        world.prepare().run(world.cx("k"), decided.clone().into()).await.unwrap();
         let entries = world.entries().await;
-        world.prepare().run(world.cx("k"), decided).await.unwrap();
+        world.prepare().run(world.cx("k"), decided.into()).await.unwrap();
         assert_eq!(world.entries().await, entries);
     }
 }
@@ -56,8 +61,8 @@ async fn two_attempts_at_once_hand_on_what_the_ledger_has() {
     let decided = world.decided(Decision::Act, Vec::new()).await;
     let (stage, again) = (world.prepare(), world.prepare());
     let (one, two) = tokio::join!(
-        stage.run(world.cx("k"), decided.clone()),
-        again.run(world.cx("k"), decided.clone()),
+        stage.run(world.cx("k"), decided.clone().into()),
+        again.run(world.cx("k"), decided.clone().into()),
     );
     assert_eq!(one.unwrap(), two.unwrap());
 }
@@ -174,9 +179,9 @@ async fn what_is_not_lowered_is_not_decided_again() {
 async fn a_repeated_attempt_lowers_where_the_first_died_before_it_could() {
     let world = World::new(public()).await;
     let mut decided = world.decided(Decision::Act, Vec::new()).await;
-    world.prepare().run(world.cx("k"), decided.clone()).await.unwrap();
+    world.prepare().run(world.cx("k"), decided.clone().into()).await.unwrap();
     decided.verdict.limits = vec![limit(ACL, Decision::AskHuman)];
-    world.prepare().run(world.cx("k"), decided).await.unwrap();
+    world.prepare().run(world.cx("k"), decided.into()).await.unwrap();
     assert_eq!(world.count(is_decision).await, 2);
 }
 
@@ -186,10 +191,10 @@ async fn each_attempt_is_a_round_and_the_sixth_is_refused() {
     let decided = world.decided(Decision::Act, Vec::new()).await;
     for round in 1..=5 {
         let key = format!("k{round}");
-        let prepared = world.prepare().run(world.cx(&key), decided.clone()).await.unwrap();
+        let prepared = world.prepare().run(world.cx(&key), anew(&decided)).await.unwrap();
         assert_eq!(prepared.preparation.round, round);
     }
-    let error = world.prepare().run(world.cx("k6"), decided).await.unwrap_err();
+    let error = world.prepare().run(world.cx("k6"), anew(&decided)).await.unwrap_err();
     assert_eq!((error.fault(), world.count(is_plan).await), (Fault::Permanent, 5));
 }
 
@@ -198,9 +203,9 @@ async fn the_fifth_round_can_still_be_repeated() {
     let world = World::new(public()).await;
     let decided = world.decided(Decision::Act, Vec::new()).await;
     for key in ["k1", "k2", "k3", "k4", "k5"] {
-        world.prepare().run(world.cx(key), decided.clone()).await.unwrap();
+        world.prepare().run(world.cx(key), anew(&decided)).await.unwrap();
     }
-    let again = world.prepare().run(world.cx("k5"), decided).await.unwrap();
+    let again = world.prepare().run(world.cx("k5"), anew(&decided)).await.unwrap();
     assert_eq!(again.preparation.round, 5);
 }
 
@@ -210,7 +215,43 @@ async fn what_cannot_be_read_is_not_judged() {
         let world = World::new(public()).await;
         let decided = world.decided(Decision::Act, Vec::new()).await;
         world.account.refuse_reads(fault);
-        let error = world.prepare().run(world.cx("k"), decided).await.unwrap_err();
+        let error = world.prepare().run(world.cx("k"), decided.into()).await.unwrap_err();
         assert_eq!((error.fault(), world.entries().await.len()), (fault, 1));
     }
+}
+
+#[tokio::test]
+async fn what_was_begun_is_carried_on_by_another_execution() {
+    let rows = [
+        (Decision::Act, None, true),
+        (Decision::AskHuman, Some(Vote::Grant), true),
+        (Decision::AskHuman, Some(Vote::Deny), false),
+        (Decision::AskHuman, None, false),
+    ];
+    for (decision, vote, is_carried_on) in rows {
+        let world = World::new(public()).await;
+        let decided = world.decided(decision, Vec::new()).await;
+        let one = world.prepare().run(world.cx("one"), decided.clone().into()).await.unwrap();
+        let digest = one.preparation.digest.clone().unwrap();
+        if let Some(vote) = vote {
+            let (by, reason) = ("ann".to_owned(), String::new());
+            world.append("voted", Entry::Voted { vote, by, reason, digest }).await;
+        }
+        // As the repair leaves it, which nobody recorded.
+        world.account.set(repaired());
+        let two = world.prepare().run(world.cx("two"), decided.into()).await.unwrap();
+        assert_eq!(two == one, is_carried_on, "{decision} {vote:?}");
+        let found = if is_carried_on { Found::Convicted } else { Found::Clean };
+        assert_eq!(two.preparation.found, found, "{decision} {vote:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_that_could_not_be_applied_is_not_carried_on() {
+    let world = World::new(public()).await;
+    let decided = world.decided(Decision::Act, Vec::new()).await;
+    world.prepare().run(world.cx("one"), decided.clone().into()).await.unwrap();
+    world.account.set(clean());
+    let two = world.prepare().run(world.cx("two"), anew(&decided)).await.unwrap();
+    assert_eq!(two.preparation.found, Found::Clean);
 }

@@ -85,7 +85,7 @@ async fn an_act_that_only_the_payload_knows_is_refused() {
 async fn an_act_that_was_lowered_since_is_refused() {
     let world = World::new(public()).await;
     let decided = world.decided(Decision::Act, vec![limit(ACL, Decision::AskHuman)]).await;
-    let mut prepared = world.prepare().run(world.cx("p"), decided).await.unwrap();
+    let mut prepared = world.prepare().run(world.cx("p"), decided.into()).await.unwrap();
     prepared.decided.verdict.decision = Decision::Act;
     assert_refused(&world, prepared.into(), Fault::Refused).await;
 }

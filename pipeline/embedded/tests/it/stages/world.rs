@@ -232,7 +232,7 @@ impl World {
     /// Decided and planned.
     pub(super) async fn prepared(&self, decision: Decision) -> Prepared {
         let decided = self.decided(decision, Vec::new()).await;
-        self.prepare().run(self.cx("p"), decided).await.unwrap()
+        self.prepare().run(self.cx("p"), decided.into()).await.unwrap()
     }
 
     /// Decided, planned and written without asking.
