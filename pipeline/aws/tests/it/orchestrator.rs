@@ -82,7 +82,7 @@ impl Place {
 
     /// The only execution, once it has ended.
     async fn ended(&self) -> (ExecutionStatus, Option<String>, Option<String>) {
-        for _ in 0..100 {
+        for _ in 0..600 {
             let all = self.sfn.list_executions().state_machine_arn(&self.machine).send();
             let all = all.await.unwrap();
             let [execution] = all.executions() else { panic!("{all:?}") };
