@@ -118,11 +118,11 @@ pub enum Entry {
     },
     /// It was read back.
     Verified {
-        /// Every control silent, nothing else changed.
+        /// Every control silent, every field as planned.
         holds: bool,
         /// Agreeing reads.
         reads: u32,
-        /// What did not hold, in words.
+        /// What did not hold, in words, and what changed beside the plan.
         problems: Vec<String>,
         /// Digest of the last state read.
         state: Digest,

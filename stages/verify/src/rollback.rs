@@ -89,26 +89,24 @@ impl Stage for RollBack {
             load::states(self.snapshots.as_ref(), &links, incident, &digest).await?;
         let now = self.account.read(&detected.resource).await?;
         let was_written = links.iter().any(|link| link.key == format!("remediated:{round}"));
-        let read_back = ReadBack {
-            incidents: self.incidents.as_ref(),
-            snapshots: self.snapshots.as_ref(),
-            detected,
-            links: &links,
-            digest: &digest,
-            states: (&before, &after),
-        };
+        let read_back =
+            ReadBack { snapshots: self.snapshots.as_ref(), detected, states: (&before, &after) };
         let problems = read_back.problems(&now).await?;
         let mut story = Story::from(undo.prepared.clone());
         story.ballot = undo.ballot;
         story.failure = Some(undo.failure);
         // What stands is what was wanted, whoever wrote it: taking it back would open the wound
         // again. The incident still ends with the failure that led here.
-        if problems.is_empty() {
+        if problems.of_plan.is_empty() {
             return Ok(story);
         }
         if was_written {
-            let entry =
-                Entry::Verified { holds: false, reads: 1, problems, state: Digest::of(&now) };
+            let entry = Entry::Verified {
+                holds: false,
+                reads: 1,
+                problems: problems.all(),
+                state: Digest::of(&now),
+            };
             self.incidents
                 .append(incident, &format!("unverified:{round}"), entry, cx.clock.now())
                 .await?;
@@ -122,8 +120,9 @@ impl Stage for RollBack {
             let fields = not_back.iter().map(|field| field.path.to_string()).collect();
             return Err(RollBackError::NotRestored(fields));
         }
-        // A plan of which nothing was written has nothing to take back, and is not said to have been.
-        if was_written || !calls.is_empty() {
+        // Without a call nothing was taken back, and nothing is said to have been: there was nothing
+        // written, others took it back, or the read is older than the write.
+        if !calls.is_empty() {
             let entry = Entry::RolledBack { digest, calls, left: back.left };
             self.incidents
                 .append(incident, &format!("rolledback:{round}"), entry, cx.clock.now())

@@ -1,4 +1,7 @@
 //! The Verify stage.
+//!
+//! What changed beside the plan is told and takes nothing back: a repair taken back because somebody
+//! set a tag meanwhile would open the wound again, and whoever may set tags could see to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,14 +89,8 @@ impl Stage for Verify {
         let links = self.incidents.ledger(incident).await?;
         let (before, after) =
             load::states(self.snapshots.as_ref(), &links, incident, digest).await?;
-        let read_back = ReadBack {
-            incidents: self.incidents.as_ref(),
-            snapshots: self.snapshots.as_ref(),
-            detected,
-            links: &links,
-            digest,
-            states: (&before, &after),
-        };
+        let read_back =
+            ReadBack { snapshots: self.snapshots.as_ref(), detected, states: (&before, &after) };
         let mut last = None;
         for read in 1..=AGREEING_READS {
             if read > 1 && !self.pause.is_zero() {
@@ -101,16 +98,17 @@ impl Stage for Verify {
             }
             let now = self.account.read(&detected.resource).await?;
             let problems = read_back.problems(&now).await?;
-            if !problems.is_empty() {
-                return Err(VerifyError::NotVerified(problems));
+            if !problems.of_plan.is_empty() {
+                return Err(VerifyError::NotVerified(problems.all()));
             }
-            last = Some(now);
+            last = Some((now, problems.beside));
         }
+        let (now, beside) = last.unwrap_or_default();
         let entry = Entry::Verified {
             holds: true,
             reads: AGREEING_READS,
-            problems: Vec::new(),
-            state: Digest::of(&last.unwrap_or_default()),
+            problems: beside,
+            state: Digest::of(&now),
         };
         let key = format!("verified:{}", prepared.preparation.round);
         self.incidents.append(incident, &key, entry, cx.clock.now()).await?;

@@ -18,7 +18,6 @@ use aisaws_core::resource::ResourceRef;
 use aisaws_core::risk::Severity;
 use aisaws_core::source::cloudtrail;
 use aisaws_core::status::Status;
-use aws_sdk_s3::types::VersioningConfiguration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -86,10 +85,9 @@ impl Case {
             "roll-back" => {
                 let mut payload = until(stage, "verify").await;
                 let bucket = payload["resource"]["id"].as_str().unwrap().to_owned();
-                // Somebody else changes something meanwhile: the repair is taken back.
-                let versions = VersioningConfiguration::builder().status("Enabled".into()).build();
-                let put = stage.target.s3.put_bucket_versioning().bucket(&bucket);
-                put.versioning_configuration(versions).send().await.unwrap();
+                // Somebody else undoes a part of the repair meanwhile: the rest is taken back.
+                let delete = stage.target.s3.delete_public_access_block().bucket(&bucket);
+                delete.send().await.unwrap();
                 payload["failure"] = json!({ "Error": "Fault.NotVerified", "Cause": "of a test" });
                 Self { function, payload, then: Then::Released(bucket) }
             }

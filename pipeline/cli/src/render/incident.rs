@@ -128,10 +128,12 @@ fn entry(link: &Link) -> Vec<String> {
                 .collect()
         }
         Entry::Verified { holds, reads, problems, .. } => {
-            let what = if *holds {
-                format!("{reads} agreeing reads show the repair, nothing else changed")
-            } else {
-                "the read-back does not show the repair".to_owned()
+            let what = match (holds, problems.is_empty()) {
+                (true, true) => {
+                    format!("{reads} agreeing reads show the repair, nothing else changed")
+                }
+                (true, false) => format!("{reads} agreeing reads show the repair; besides"),
+                (false, _) => "the read-back does not show the repair".to_owned(),
             };
             std::iter::once(head("read back", what))
                 .chain(problems.iter().map(|p| sub(data(p))))

@@ -13,8 +13,8 @@ use crate::registry;
 pub struct Problems {
     /// What keeps the repair from holding.
     pub of_plan: Vec<String>,
-    /// What changed that was not planned: the write had an effect that was not meant, or somebody
-    /// else wrote too.
+    /// What changed that was not planned: somebody else wrote too, or the write had an effect that was
+    /// not meant. The repair holds all the same; taking it back would undo what was planned alone.
     pub beside: Vec<String>,
 }
 

@@ -31,23 +31,27 @@ async fn left(world: &World) -> Vec<String> {
     left.clone()
 }
 
-fn tagged(state: Value) -> Value {
-    with(state, "Tags", json!({ "owner": "ann" }))
+const BLOCK: &str = "PublicAccessBlockConfiguration";
+
+fn unblocked(state: Value) -> Value {
+    with(state, BLOCK, Value::Null)
 }
 
-/// A repair that was written, and something besides it that nobody planned.
+/// A repair that was written, and of which somebody else undid a part.
 async fn disturbed() -> (World, Prepared) {
     let world = World::new(public()).await;
     let prepared = world.remediated().await.prepared;
-    world.account.set(tagged(repaired()));
+    world.account.set(unblocked(repaired()));
     (world, prepared)
 }
 
 #[tokio::test]
-async fn what_the_plan_wrote_is_restored() {
+async fn what_the_plan_wrote_is_restored_and_what_others_changed_is_left_and_listed() {
     let (world, prepared) = disturbed().await;
     roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
-    assert_eq!((world.account.state(), left(&world).await), (tagged(public()), Vec::new()));
+    assert_eq!(world.account.state(), unblocked(public()));
+    let left = left(&world).await;
+    assert!(!left.is_empty() && left.iter().all(|field| field.contains(BLOCK)), "{left:?}");
 }
 
 #[tokio::test]
@@ -65,18 +69,43 @@ async fn a_repair_that_stands_is_left_alone_whoever_made_it() {
     assert_eq!((world.account.state(), world.count(is_rolled_back).await), (repaired(), 0));
 }
 
+/// A tag that somebody sets must not open the bucket again.
 #[tokio::test]
-async fn the_ledger_says_why_it_did_not_hold() {
+async fn what_others_changed_beside_the_plan_takes_nothing_back() {
     let world = World::new(public()).await;
     let prepared = world.remediated().await.prepared;
-    world.account.set(with(repaired(), "Tags", json!({ "owner": "ann" })));
+    let tagged = with(repaired(), "Tags", json!({ "owner": "ann" }));
+    world.account.set(tagged.clone());
+    roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
+    assert_eq!((world.account.state(), world.count(is_rolled_back).await), (tagged, 0));
+}
+
+#[tokio::test]
+async fn the_ledger_says_why_it_did_not_hold() {
+    let (world, prepared) = disturbed().await;
+    world.account.set(with(unblocked(repaired()), "Tags", json!({ "owner": "ann" })));
     roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
     let entries = world.entries().await;
     let unverified = entries.iter().find_map(|entry| match entry {
         Entry::Verified { holds: false, problems, .. } => Some(problems.clone()),
         _ => None,
     });
-    assert_eq!(unverified, Some(vec!["`/Tags/owner` changed, which was not planned".to_owned()]));
+    let problems = unverified.unwrap();
+    for problem in
+        ["does not hold what was written", "`/Tags/owner` changed, which was not planned"]
+    {
+        assert!(problems.iter().any(|p| p.contains(problem)), "{problems:?}");
+    }
+}
+
+/// What was read is older than the write: the repair stands, and is not said to be taken back.
+#[tokio::test]
+async fn nothing_is_said_to_be_taken_back_by_a_read_of_the_past() {
+    let world = World::new(public()).await;
+    let prepared = world.remediated().await.prepared;
+    world.account.will_read([public(), public()]);
+    roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
+    assert_eq!((world.account.state(), world.count(is_rolled_back).await), (repaired(), 0));
 }
 
 #[tokio::test]
@@ -93,24 +122,11 @@ async fn a_write_that_stopped_half_way_is_restored_too() {
 
 #[tokio::test]
 async fn fields_outside_the_plan_stay_as_others_wrote_them() {
-    let world = World::new(public()).await;
-    let prepared = world.remediated().await.prepared;
+    let (world, prepared) = disturbed().await;
     let tags = json!({ "owner": "ann" });
-    world.account.set(with(repaired(), "Tags", tags.clone()));
+    world.account.set(with(unblocked(repaired()), "Tags", tags.clone()));
     roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
-    assert_eq!(world.account.state(), with(public(), "Tags", tags));
-}
-
-#[tokio::test]
-async fn planned_fields_that_others_changed_since_are_left_and_listed() {
-    let world = World::new(public()).await;
-    let prepared = world.remediated().await.prepared;
-    let block = "PublicAccessBlockConfiguration";
-    world.account.set(with(repaired(), block, Value::Null));
-    roll_back(&world).run(world.cx("u"), undo(prepared)).await.unwrap();
-    assert_eq!(world.account.state(), with(public(), block, Value::Null));
-    let left = left(&world).await;
-    assert!(!left.is_empty() && left.iter().all(|field| field.contains(block)), "{left:?}");
+    assert_eq!(world.account.state(), with(unblocked(public()), "Tags", tags));
 }
 
 #[tokio::test]
@@ -134,10 +150,13 @@ async fn what_the_read_back_does_not_show_is_not_taken_back() {
 #[tokio::test]
 async fn a_read_back_that_shows_it_later_is_enough() {
     let (world, prepared) = disturbed().await;
-    world.account.will_read([tagged(repaired()), tagged(repaired())]);
+    world.account.will_read([unblocked(repaired()), unblocked(repaired())]);
     roll_back(&world).run(world.cx("u"), undo(prepared.clone())).await.unwrap_err();
     roll_back(&world).run(world.cx("u2"), undo(prepared)).await.unwrap();
-    assert_eq!((world.account.state(), world.count(is_rolled_back).await), (tagged(public()), 1));
+    assert_eq!(
+        (world.account.state(), world.count(is_rolled_back).await),
+        (unblocked(public()), 1)
+    );
 }
 
 #[tokio::test]
