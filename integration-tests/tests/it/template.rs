@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use aisaws_infra::functions::FUNCTIONS;
+
 use crate::program::{aisaws, run, text};
 
 #[test]
@@ -30,4 +32,15 @@ fn cfn_lint_has_no_remark_on_any_template() {
     let said =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{said:?}");
+}
+
+#[test]
+fn no_function_spends_all_its_time_on_opening() {
+    for (name, opening) in
+        [("Intake", aisaws_workers::intake::OPENING), ("Sweep", aisaws_workers::sweep::OPENING)]
+    {
+        let function = FUNCTIONS.iter().find(|f| f.name == name).unwrap();
+        let timeout = u64::from(function.timeout_seconds);
+        assert!(opening.as_secs() * 3 <= timeout * 2, "{name}: {opening:?} of {timeout} s");
+    }
 }

@@ -9,7 +9,9 @@ use aisaws_core::handoff::{Detected, Origin, Signals};
 use aisaws_core::hit::Hit;
 use aisaws_core::id::{ControlId, IncidentId, RuleId};
 use aisaws_core::incident::Incident;
-use aisaws_core::port::{Account, Clock, Events, Incidents, Orchestrator, Pending, StoreError};
+use aisaws_core::port::{
+    Account, Clock, Events, Incidents, Mark, Opened, Orchestrator, Pending, StoreError,
+};
 use aisaws_core::resource::ResourceRef;
 use aisaws_core::seen::Seen;
 use futures::StreamExt;
@@ -26,7 +28,8 @@ use crate::refused::{bare, close, is_refused};
 const PAGE: u32 = 512;
 /// ... and at most, where more of them are in one window of joining.
 const LARGEST_PAGE: u32 = 8 * PAGE;
-/// Events whose incidents are opened at a time.
+/// Incidents that are opened at a time, and after which their events are taken off the list: who is
+/// stopped in the middle of many has done with the first.
 const CONCURRENT: usize = 64;
 /// How far back other hits of the same principal count.
 const HOUR: Duration = Duration::from_hours(1);
@@ -84,33 +87,33 @@ pub async fn open_pending(opening: Opening<'_>) -> Result<Vec<Detected>, StoreEr
         }
         let groups = group(incidents, joining, &page).await?;
         let groups = within(incidents, limits, &page, groups).await?;
-        // Side by side, so that their commits share the disk.
+        let mut listed = Listed::of(&page, groups.values());
+        // Side by side, so that their commits share the disk; the earliest first.
+        let mut groups: Vec<_> = groups.into_iter().collect();
+        groups.sort_by_key(|(id, group)| (group.events.first().copied(), *id));
         let page = &page;
         let open = groups.into_iter().map(|(id, found)| open_or_close(opening, page, id, found));
         let mut running = futures::stream::iter(open).buffer_unordered(CONCURRENT);
-        let mut last = None;
-        let (mut left, mut unrecorded) = (BTreeSet::new(), None);
+        let (mut last, mut unrecorded) = (None, None);
         while let Some(outcome) = running.next().await {
             match outcome? {
-                Outcome::Open(found) => {
+                Outcome::Open { places, found } => {
+                    listed.done_with(&places);
                     if let Some((incident, standing)) = found.map(|found| *found) {
                         last = Some(incident);
                         opened.push(standing);
                     }
                 }
-                Outcome::Unrecorded(events, error) => {
-                    left.extend(events);
-                    unrecorded = Some(error);
-                }
+                Outcome::Unrecorded(error) => unrecorded = Some(error),
+            }
+            if opened.len() % CONCURRENT == 0
+                && let Some(incident) = last.take()
+            {
+                incidents.open(incident, listed.take(page), clock.now()).await?;
             }
         }
-        // Only now are the events done with: a process that dies before meets them again. So does
-        // the next round with those that were hit meanwhile.
         if let Some(incident) = last {
-            let done = page.iter().enumerate();
-            let done = done.filter(|(n, pending)| !pending.hits.is_empty() && !left.contains(n));
-            let taken = done.map(|(_, pending)| pending.mark.clone()).collect();
-            incidents.open(incident, taken, clock.now()).await?;
+            incidents.open(incident, listed.take(page), clock.now()).await?;
         }
         if let Some(error) = unrecorded {
             return Err(error);
@@ -118,12 +121,54 @@ pub async fn open_pending(opening: Opening<'_>) -> Result<Vec<Detected>, StoreEr
     }
 }
 
+/// The events of a page that stay on the list of pending ones.
+///
+/// One leaves it only when every incident that it belongs to is there: a process that dies before
+/// meets it again. So does the next round with those that were hit meanwhile.
+struct Listed {
+    /// Incidents to come, by the event's place in the page; `None`: it has no hit, or left the list.
+    to_come: Vec<Option<usize>>,
+}
+
+impl Listed {
+    fn of<'g>(page: &[Pending], groups: impl Iterator<Item = &'g Group>) -> Self {
+        let mut to_come: Vec<Option<usize>> =
+            page.iter().map(|pending| (!pending.hits.is_empty()).then_some(0)).collect();
+        for place in groups.flat_map(|group| &group.events) {
+            if let Some(Some(count)) = to_come.get_mut(*place) {
+                *count += 1;
+            }
+        }
+        Self { to_come }
+    }
+
+    /// One incident of each of these events is there.
+    fn done_with(&mut self, places: &[usize]) {
+        for place in places {
+            if let Some(Some(count)) = self.to_come.get_mut(*place) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Marks of the events that leave the list.
+    fn take(&mut self, page: &[Pending]) -> Vec<Mark> {
+        let places = self.to_come.iter_mut().zip(page);
+        let done = places.filter(|(to_come, _)| **to_come == Some(0));
+        done.map(|(to_come, pending)| {
+            *to_come = None;
+            pending.mark.clone()
+        })
+        .collect()
+    }
+}
+
 /// What came of one group.
 enum Outcome {
     /// Its incident is there, with its response or closed; none where a group has no event.
-    Open(Option<Box<(Incident, Detected)>>),
-    /// Not even that it was refused could be recorded: these events of the page stay pending.
-    Unrecorded(Vec<usize>, StoreError),
+    Open { places: Vec<usize>, found: Option<Box<(Incident, Detected)>> },
+    /// Not even that it was refused could be recorded: its events stay pending.
+    Unrecorded(StoreError),
 }
 
 async fn open_or_close(
@@ -132,20 +177,21 @@ async fn open_or_close(
     id: IncidentId,
     found: Group,
 ) -> Result<Outcome, StoreError> {
+    let places = found.events.clone();
+    let done = |found| Outcome::Open { places, found };
     let error = match open_one(opening, page, id, found.clone()).await {
-        Ok(opened) => return Ok(Outcome::Open(opened.map(Box::new))),
+        Ok(opened) => return Ok(done(opened.map(Box::new))),
         Err(error) if is_refused(&error) => error,
         Err(error) => return Err(error),
     };
     let events = events_of(page, &found);
-    let places = found.events.clone();
     let bare = events.first().and_then(|first| detected(id, first, found, bare(first)));
-    let Some(detected) = bare else { return Ok(Outcome::Open(None)) };
+    let Some(detected) = bare else { return Ok(done(None)) };
     let events = events.iter().map(|event| event.id.clone()).collect();
     let incident = Incident { detected, events };
     match close(opening.incidents, opening.clock, incident, &error).await {
-        Ok(closed) => Ok(Outcome::Open(Some(Box::new(closed)))),
-        Err(error) if is_refused(&error) => Ok(Outcome::Unrecorded(places, error)),
+        Ok(closed) => Ok(done(Some(Box::new(closed)))),
+        Err(error) if is_refused(&error) => Ok(Outcome::Unrecorded(error)),
         Err(error) => Err(error),
     }
 }
@@ -187,13 +233,25 @@ async fn open_one(
     let Opening { incidents, orchestrator, clock, .. } = opening;
     let events = events_of(page, &found);
     let Some(first) = events.first() else { return Ok(None) };
-    let signals = gravest(opening, &events, &found.hits).await?;
-    let Some(detected) = detected(id, first, found, signals) else { return Ok(None) };
+    // What was recorded first stands: a later event of the same incident changes nothing, and is not
+    // worth reading the account for.
+    let detected = if let Some(standing) = incidents.get(id).await? {
+        standing.detected
+    } else {
+        let signals = gravest(opening, &events, &found.hits).await?;
+        let Some(detected) = detected(id, first, found, signals) else { return Ok(None) };
+        detected
+    };
     let events = events.iter().map(|event| event.id.clone()).collect();
-    let incident = Incident { detected: detected.clone(), events };
-    incidents.open(incident.clone(), Vec::new(), clock.now()).await?;
-    // What was recorded first stands: a later event of the same incident changes nothing.
-    let standing = incidents.get(id).await?.map_or(detected, |incident| incident.detected);
+    let incident = Incident { detected, events };
+    let standing = match incidents.open(incident.clone(), Vec::new(), clock.now()).await? {
+        Opened::New => incident.detected.clone(),
+        // Perhaps by somebody else, who saw other signals.
+        Opened::Already => match incidents.get(id).await? {
+            Some(standing) => standing.detected,
+            None => incident.detected.clone(),
+        },
+    };
     orchestrator.start(&standing).await?;
     Ok(Some((incident, standing)))
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aisaws_app::intake::Tally;
 use aisaws_app::respond::Responder;
@@ -11,6 +12,11 @@ use aisaws_core::port::{DeadLetter, StoreError};
 use async_trait::async_trait;
 
 use crate::metrics::{Metric, Metrics, Name};
+use crate::opening::open_for;
+
+/// For so long at most a batch's incidents are opened, with all that were left before; its messages
+/// are kept already, and a function that is stopped would have them delivered again.
+pub const OPENING: Duration = Duration::from_secs(30);
 
 /// One message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +80,8 @@ impl Intake {
             Err(e) => return Err(e),
         }
         let mut failed_openings = 0;
-        match self.responder.open().await {
-            Ok(opened) => taken.opened = opened.len(),
+        match open_for(&self.responder, OPENING).await {
+            Ok(opened) => taken.opened = opened.unwrap_or_default(),
             Err(e) => {
                 let (fault, error) = (e.fault().name(), chain(&e));
                 tracing::warn!(

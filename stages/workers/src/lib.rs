@@ -11,6 +11,7 @@ pub mod http;
 pub mod intake;
 pub mod measured;
 pub mod metrics;
+mod opening;
 #[cfg(test)]
 mod outage;
 pub mod replay;

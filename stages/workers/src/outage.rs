@@ -39,6 +39,8 @@ use crate::sweep::Sweeper;
 #[derive(Default)]
 struct Machine {
     is_down: AtomicBool,
+    /// No call of it ends.
+    hangs: bool,
     waiting: Mutex<Vec<IncidentId>>,
     answers: Mutex<Vec<String>>,
     /// The last execution of each incident, where it halted.
@@ -57,6 +59,9 @@ impl Orchestrator for Machine {
     async fn start(&self, detected: &Detected) -> Result<(), StoreError> {
         if self.is_down.load(Ordering::Relaxed) {
             return Err(down("start an execution"));
+        }
+        if self.hangs {
+            std::future::pending::<()>().await;
         }
         self.waiting.lock().unwrap().push(detected.incident);
         Ok(())
@@ -223,6 +228,17 @@ async fn a_batch_that_is_kept_is_done_with_though_nothing_can_be_opened() {
     let (responder, _dir) = responder(&machine);
     let taken = intake(&responder).take_in(vec![message("e")]).await.unwrap();
     assert_eq!((taken.failed.len(), taken.opened, taken.tally.hits), (0, 0, 1));
+    let pending = responder.ports().incidents.pending(9).await.unwrap();
+    assert_eq!(pending.len(), 1, "the sweep finds it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_kept_is_done_with_though_opening_does_not_end() {
+    let machine = Arc::new(Machine { hangs: true, ..Machine::default() });
+    let (responder, _dir) = responder(&machine);
+    let taken = intake(&responder).take_in(vec![message("e")]).await.unwrap();
+    assert_eq!((taken.failed.len(), taken.opened, taken.tally.hits), (0, 0, 1));
+    sweeper(&responder, &machine, &Arc::default()).sweep().await.unwrap();
     let pending = responder.ports().incidents.pending(9).await.unwrap();
     assert_eq!(pending.len(), 1, "the sweep finds it");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aisaws_alert::{Alert, AlertError};
 use aisaws_app::approve::deliver;
@@ -17,6 +18,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::metrics::{Metric, Metrics, Name};
+use crate::opening::open_for;
+
+/// For so long at most incidents are opened; votes are brought after that.
+pub const OPENING: Duration = Duration::from_secs(200);
 
 /// Executions in place of one that halted, at most, before the incident is left to people.
 const RESTARTS: u32 = 3;
@@ -75,7 +80,8 @@ impl Sweeper {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let ports = self.responder.ports();
         let mut swept = Swept::default();
-        let opened = self.responder.open().await.map(|opened| swept.opened = opened.len());
+        let opened = open_for(&self.responder, OPENING).await;
+        let opened = opened.map(|opened| swept.opened = opened.unwrap_or_default());
         let running = ports.orchestrator.unfinished().await;
         let running: Result<BTreeSet<IncidentId>, _> = running.map(|ids| ids.into_iter().collect());
         let delivered = match &running {

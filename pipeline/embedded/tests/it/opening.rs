@@ -121,6 +121,24 @@ struct Way {
     dies_at: u32,
 }
 
+async fn open(
+    store: &Store,
+    orchestrator: &dyn Orchestrator,
+    limits: &Limits,
+) -> Result<Vec<Detected>, StoreError> {
+    let opening = Opening {
+        incidents: store,
+        events: store,
+        account: &Empty,
+        orchestrator,
+        origins: &Origins::default(),
+        joining: Joining { window_seconds: 3600 },
+        limits,
+        clock: &SystemClock,
+    };
+    open_pending(opening).await
+}
+
 /// Keeps the records in their order and opens, by as many processes as it takes.
 async fn come(records: &[Recorded], limits: &Limits, way: &Way) -> BTreeMap<IncidentId, Came> {
     let dir = tempfile::tempdir().unwrap();
@@ -140,17 +158,7 @@ async fn come(records: &[Recorded], limits: &Limits, way: &Way) -> BTreeMap<Inci
             } else {
                 &Dying { at: 0, starts: AtomicU32::new(0) }
             };
-            let opening = Opening {
-                incidents: &store,
-                events: &store,
-                account: &Empty,
-                orchestrator,
-                origins: &Origins::default(),
-                joining: Joining { window_seconds: 3600 },
-                limits,
-                clock: &SystemClock,
-            };
-            if open_pending(opening).await.is_ok() {
+            if open(&store, orchestrator, limits).await.is_ok() {
                 break;
             }
             store = Store::open(&path).unwrap();
@@ -186,6 +194,28 @@ fn records(all: &[Happened], shuffled: &[Happened]) -> (Vec<Recorded>, Vec<Recor
     });
     let other = other.collect();
     (all.iter().enumerate().map(|(n, one)| record(n, one)).collect(), other)
+}
+
+/// However often it is stopped, it comes to an end, if each time is long enough for a few.
+#[tokio::test]
+async fn who_is_stopped_in_the_middle_of_many_has_done_with_the_first() {
+    let all: Vec<Happened> = (0..200).map(|n| (0, n, 0, BTreeSet::from([0]))).collect();
+    let (records, _) = records(&all, &all);
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store.sqlite")).unwrap();
+    Events::append(&store, records).await.unwrap();
+    let mut pending = vec![store.pending(1000).await.unwrap().len()];
+    loop {
+        let dying = Dying { at: 90, starts: AtomicU32::new(0) };
+        let outcome = open(&store, &dying, &Limits::default()).await;
+        pending.push(store.pending(1000).await.unwrap().len());
+        if outcome.is_ok() {
+            break;
+        }
+        assert!(pending[pending.len() - 1] < pending[pending.len() - 2], "{pending:?}");
+    }
+    assert_eq!(pending.last(), Some(&0), "{pending:?}");
+    assert_eq!(Incidents::list(&store, None, u32::MAX).await.unwrap().len(), 200);
 }
 
 proptest! {
