@@ -95,7 +95,7 @@ impl Responder {
             touched: aisaws_controls::touched,
         };
         let joining = Joining { window_seconds: noise.window_seconds };
-        let limits = Limits::new(noise.incidents_per_rule_per_hour, by_rule);
+        let limits = Limits::new(noise.incidents_per_rule_per_hour.unwrap_or(0), by_rule);
         Ok(Self::new(ports, Arc::new(examiner), origins, joining).limited(limits))
     }
 

@@ -139,6 +139,7 @@ impl Wired {
         metrics_to: MetricsTo,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let config = limited(config);
         let archive = Archive::new(&aws, &settings.bucket);
         let store = Store::new(&aws, &settings.table, archive, Arc::clone(&clock));
         let account =
@@ -381,9 +382,13 @@ fn configured() -> Result<Config, ConfigError> {
     if let Some(folder) = folder.filter(|folder| folder.join(config::FILE).is_file()) {
         return config::load_bundle(&folder, variable);
     }
-    let mut config = config::load(None, variable)?;
-    config.noise.incidents_per_rule_per_hour = INCIDENTS_PER_RULE_PER_HOUR;
-    Ok(config)
+    config::load(None, variable)
+}
+
+/// The configuration as AWS mode understands it, whoever runs it.
+fn limited(mut config: Config) -> Config {
+    config.noise.incidents_per_rule_per_hour.get_or_insert(INCIDENTS_PER_RULE_PER_HOUR);
+    config
 }
 
 /// The accounts that may be entered, each by the role of that name.
@@ -411,4 +416,19 @@ fn reach(settings: &Settings, entrance: Entrance) -> drivers::Settings {
         }
     }
     reach
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_may_open_a_hundred_incidents_an_hour_where_nobody_said_otherwise() {
+        let limit = |text: &str| {
+            limited(config::parse(text, "test").unwrap()).noise.incidents_per_rule_per_hour
+        };
+        assert_eq!(limit(""), Some(100));
+        assert_eq!(limit("[network]\nknown = ['192.0.2.0/24']\n"), Some(100));
+        assert_eq!(limit("[noise]\nincidents_per_rule_per_hour = 0\n"), Some(0));
+    }
 }

@@ -58,7 +58,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
         .map_err(|reason| ConfigError::Parse { origin: origin.to_owned(), reason })?;
     let noise = &config.noise;
     let most = noise.limits.values().copied().max().unwrap_or(0);
-    check_limit(most.max(noise.incidents_per_rule_per_hour))
+    check_limit(most.max(noise.incidents_per_rule_per_hour.unwrap_or(0)))
         .map_err(|reason| ConfigError::Parse { origin: origin.to_owned(), reason })?;
     for (number, suppression) in (1..).zip(&config.suppress) {
         suppression.check().map_err(|reason| ConfigError::Parse {
@@ -153,10 +153,11 @@ pub fn load(
     }
     if let Some(value) = variable("AISAWS_NOISE_INCIDENTS_PER_RULE_PER_HOUR") {
         let limit = value.parse().map_err(|_| "write a number".to_owned());
-        config.noise.incidents_per_rule_per_hour =
+        let limit =
             limit.and_then(|limit| check_limit(limit).map(|()| limit)).map_err(|reason| {
                 ConfigError::Variable { name: "AISAWS_NOISE_INCIDENTS_PER_RULE_PER_HOUR", reason }
             })?;
+        config.noise.incidents_per_rule_per_hour = Some(limit);
     }
     for (name, setting) in [
         ("AISAWS_ALERT_LOGGED", &mut config.alert.logged),
@@ -240,7 +241,7 @@ mod tests {
         assert!(parse("[noise.limits]\n\"a.b\" = 10001\n", "f").is_err());
         let name = "AISAWS_NOISE_INCIDENTS_PER_RULE_PER_HOUR";
         let with = |value: &str| load(None, |n| (n == name).then(|| value.to_owned()));
-        assert_eq!(with("7").unwrap().noise.incidents_per_rule_per_hour, 7);
+        assert_eq!(with("7").unwrap().noise.incidents_per_rule_per_hour, Some(7));
         assert!(with("10001").is_err() && with("many").is_err());
     }
 

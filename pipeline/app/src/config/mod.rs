@@ -51,15 +51,16 @@ pub struct Config {
 pub struct Noise {
     /// Seconds in which hits on one resource are one incident; 0: each event is one.
     pub window_seconds: u32,
-    /// Incidents that a rule may open in an hour of event time; 0: any number.
-    pub incidents_per_rule_per_hour: u32,
+    /// Incidents that a rule may open in an hour of event time; 0: any number. Unsaid: any number
+    /// here, and a limit of its own in AWS mode.
+    pub incidents_per_rule_per_hour: Option<u32>,
     /// The same for single rules, by id.
     pub limits: BTreeMap<String, u32>,
 }
 
 impl Default for Noise {
     fn default() -> Self {
-        Self { window_seconds: 3600, incidents_per_rule_per_hour: 0, limits: BTreeMap::new() }
+        Self { window_seconds: 3600, incidents_per_rule_per_hour: None, limits: BTreeMap::new() }
     }
 }
 
