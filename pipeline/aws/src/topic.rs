@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use aisaws_core::canonical::Digest;
+use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::message::Message;
 use aisaws_core::port::{Channel, ChannelError};
 use async_trait::async_trait;
@@ -46,7 +47,8 @@ impl Channel for TopicChannel {
     }
 
     async fn send(&self, message: &Message) -> Result<(), ChannelError> {
-        let fail = |reason: String| ChannelError { channel: "sns".to_owned(), reason };
+        let fail =
+            |reason: String| ChannelError { channel: "sns".to_owned(), reason, is_passing: false };
         let body = body(message).map_err(|e| fail(e.to_string()))?;
         let mut publish = self
             .client
@@ -75,7 +77,10 @@ impl Channel for TopicChannel {
         }
         match publish.send().await.map_err(failed("sns:Publish")) {
             Ok(_) => Ok(()),
-            Err(e) => Err(fail(aisaws_core::fault::chain(&e))),
+            Err(e) => {
+                let is_passing = matches!(e.fault(), Fault::Transient | Fault::Throttled);
+                Err(ChannelError { is_passing, ..fail(aisaws_core::fault::chain(&e)) })
+            }
         }
     }
 }

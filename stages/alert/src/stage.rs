@@ -5,10 +5,14 @@ use std::sync::Arc;
 use aisaws_core::fault::{Classify, Fault};
 use aisaws_core::handoff::{Alerted, Failure, Story};
 use aisaws_core::ledger::{Entry, Link};
-use aisaws_core::port::{Channel, Incidents, StoreError};
+use aisaws_core::port::{Channel, Incidents, StoreError, Told, tell};
 use aisaws_core::stage::{Cx, Stage};
 use aisaws_core::status::{Status, conclusion};
 use async_trait::async_trait;
+use jiff::SignedDuration;
+
+/// For so long after the incident's last entry the message is sent again where no channel takes it.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 use crate::logged::TellLogged;
 use crate::message::compose;
@@ -41,6 +45,9 @@ impl Alert {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AlertError {
+    /// No channel took the message yet.
+    #[error("nobody could be told of the end yet: {}", .0.join("; "))]
+    Untold(Vec<String>),
     /// The ledger could not be read or written.
     #[error("the end could not be recorded")]
     Store(#[from] StoreError),
@@ -49,6 +56,7 @@ pub enum AlertError {
 impl Classify for AlertError {
     fn fault(&self) -> Fault {
         match self {
+            Self::Untold(_) => Fault::Transient,
             Self::Store(e) => e.fault(),
         }
     }
@@ -63,6 +71,7 @@ impl Stage for Alert {
 
     async fn run(&self, cx: Cx<'_>, story: Story) -> Result<Alerted, AlertError> {
         let incident = story.detected.incident;
+        let begun = cx.clock.now();
         let record = |key: &'static str, entry: Entry| {
             self.incidents.append(incident, key, entry, cx.clock.now())
         };
@@ -91,11 +100,14 @@ impl Stage for Alert {
         let is_news = status != Status::Logged || story.detected.flood.is_some();
         if !is_told && (is_news || self.logged.tells(&story)) {
             let message = compose(&story, status, &links);
-            let mut channels = Vec::new();
-            for channel in &self.channels {
-                // A channel that fails must not keep an incident open: the failure is recorded.
-                let failure = channel.send(&message).await.err().map(|e| e.to_string());
-                channels.push((channel.name().to_owned(), failure));
+            let Told { channels, is_worth_another_try } = tell(&self.channels, &message).await;
+            // Not for long: a channel that fails must not keep an incident open. Its failure is
+            // recorded then.
+            let ended = links.last().map_or(begun, |link| link.at);
+            if is_worth_another_try && cx.clock.now().duration_since(ended) < PATIENCE {
+                return Err(AlertError::Untold(
+                    channels.into_iter().filter_map(|(_, why)| why).collect(),
+                ));
             }
             if !channels.is_empty() {
                 record("alerted", Entry::Alerted { channels }).await?;

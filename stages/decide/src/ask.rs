@@ -8,11 +8,16 @@ use aisaws_core::handoff::Prepared;
 use aisaws_core::id::IncidentId;
 use aisaws_core::ledger::Entry;
 use aisaws_core::message::Message;
-use aisaws_core::port::{Approvals, Channel, Incidents, Question, StoreError};
+use aisaws_core::port::{Approvals, Channel, Incidents, Question, StoreError, Told, tell};
 use aisaws_core::stage::{Cx, Stage};
 use aisaws_core::status::Status;
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+/// For so long the question is sent again where no channel takes it. The state machine's retries last
+/// longer, so that the question stands afterwards, as one that people find in the list.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(45);
 
 /// What the question needs: the plan, and the token with which the answer returns.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -52,6 +57,17 @@ impl AskHuman {
     ) -> Self {
         Self { incidents, approvals, channels }
     }
+
+    /// When the question was recorded first.
+    async fn asked_at(
+        &self,
+        incident: IncidentId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Timestamp, StoreError> {
+        let links = self.incidents.ledger(incident).await?;
+        Ok(links.iter().find(|link| link.key == key).map_or(now, |link| link.at))
+    }
 }
 
 /// Why nobody could be asked.
@@ -61,6 +77,9 @@ pub enum AskError {
     /// There is no plan to ask about.
     #[error("incident `{0}` has no plan to ask about")]
     NoPlan(IncidentId),
+    /// No channel took the question yet.
+    #[error("nobody could be told of the question yet: {}", .0.join("; "))]
+    Untold(Vec<String>),
     /// The question could not be recorded.
     #[error("the question could not be recorded")]
     Store(#[from] StoreError),
@@ -70,6 +89,7 @@ impl Classify for AskError {
     fn fault(&self) -> Fault {
         match self {
             Self::NoPlan(_) => Fault::BadInput,
+            Self::Untold(_) => Fault::Transient,
             Self::Store(e) => e.fault(),
         }
     }
@@ -129,10 +149,15 @@ impl Stage for AskHuman {
             time: detected.time,
             recipient: None,
         };
-        let mut channels = Vec::new();
-        for channel in &self.channels {
-            let failure = channel.send(&message).await.err().map(|e| e.to_string());
-            channels.push((channel.name().to_owned(), failure));
+        let Told { channels, is_worth_another_try } = tell(&self.channels, &message).await;
+        // A question that nobody hears is an approval that nobody gives. The ledger has the time of
+        // the first try.
+        if is_worth_another_try
+            && cx.clock.now().duration_since(self.asked_at(incident, &key, asked).await?) < PATIENCE
+        {
+            return Err(AskError::Untold(
+                channels.into_iter().filter_map(|(_, why)| why).collect(),
+            ));
         }
         if !channels.is_empty() {
             let key = format!("asked-alert:{}", prepared.preparation.round);

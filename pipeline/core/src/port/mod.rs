@@ -17,7 +17,7 @@ mod windows;
 
 pub use account::{Account, AccountError, WriteKey};
 pub use approvals::{Answer, Approvals, Cast, Question, Standing};
-pub use channel::{Channel, ChannelError};
+pub use channel::{Channel, ChannelError, Told, tell};
 pub use clock::Clock;
 pub use detector::{Correlator, DetectError, Detector, Found};
 pub use events::{

@@ -27,7 +27,8 @@ impl Channel for FileChannel {
     }
 
     async fn send(&self, message: &Message) -> Result<(), ChannelError> {
-        let fail = |reason: String| ChannelError { channel: "file".to_owned(), reason };
+        let fail =
+            |reason: String| ChannelError { channel: "file".to_owned(), reason, is_passing: false };
         let mut line = serde_json::to_vec(message).map_err(|e| fail(e.to_string()))?;
         line.push(b'\n');
         let path = self.path.clone();

@@ -54,7 +54,11 @@ impl Channel for WebhookChannel {
     }
 
     async fn send(&self, message: &Message) -> Result<(), ChannelError> {
-        let fail = |reason: String| ChannelError { channel: "webhook".to_owned(), reason };
+        let fail = |reason: String| ChannelError {
+            channel: "webhook".to_owned(),
+            reason,
+            is_passing: false,
+        };
         let request = self
             .client
             .post(self.address.clone())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aisaws_app::link::{Claims, LinkKey};
+use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::message::Message;
 use aisaws_core::port::{Approvals, Channel, ChannelError};
 use aisaws_core::status::Status;
@@ -50,7 +51,8 @@ impl LinkChannel {
         };
         let standing = self.approvals.standing(message.incident).await.map_err(|e| {
             let reason = aisaws_core::fault::chain(&e);
-            ChannelError { channel: self.inner.name().to_owned(), reason }
+            let is_passing = matches!(e.fault(), Fault::Transient | Fault::Throttled);
+            ChannelError { channel: self.inner.name().to_owned(), reason, is_passing }
         })?;
         let Some(standing) = standing.filter(|s| s.question.digest == *digest) else {
             return Ok(None);

@@ -1,12 +1,14 @@
 //! Alert: the word that the ledger proves, told once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aisaws_alert::{Alert, TellLogged};
 use aisaws_core::canonical::Digest;
+use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::handoff::{Detected, Found, Preparation, Story, Verdict, Vote};
 use aisaws_core::ledger::Entry;
-use aisaws_core::port::Channel;
+use aisaws_core::port::{Channel, Clock as _};
 use aisaws_core::risk::{Decision, Severity};
 use aisaws_core::stage::Stage as _;
 use aisaws_core::status::Status;
@@ -191,6 +193,21 @@ async fn a_failing_channel_is_recorded_and_keeps_nothing_open() {
     let channels = vec![("bad".to_owned(), Some(why)), ("good".to_owned(), None)];
     let closed = Entry::Closed { status: Status::Remediated };
     assert!(world.entries().await.ends_with(&[Entry::Alerted { channels }, closed]));
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_heard_is_told_again_for_a_while_and_closed_then() {
+    let (world, channel) = (remediated().await, FakeChannel::busy("busy"));
+    let stage = alert(&world, &[&channel]);
+    for _ in 0..3 {
+        let error = stage.run(world.cx("a"), world.story()).await.unwrap_err();
+        assert_eq!(error.fault(), Fault::Transient, "{error}");
+        world.clock.sleep(Duration::from_secs(15)).await;
+    }
+    world.clock.sleep(Duration::from_mins(1)).await;
+    let end = stage.run(world.cx("a"), world.story()).await.unwrap();
+    assert_eq!((end.status, channel.told().len()), (Status::Remediated, 4));
+    assert!(channel.told().iter().all(|message| message.id == channel.told()[0].id));
 }
 
 #[tokio::test]

@@ -132,6 +132,32 @@ async fn a_failing_channel_is_recorded_and_the_question_stands() {
 }
 
 #[tokio::test]
+async fn a_question_that_nobody_heard_is_put_again_for_a_while_and_stands_then() {
+    let (world, prepared) = planned().await;
+    let (broken, busy) = (FakeChannel::broken("bad"), FakeChannel::busy("busy"));
+    let stage = ask_human(&world, &[&broken, &busy]);
+    for second in [1, 2, 4, 8, 16] {
+        let error = stage.run(world.cx("q"), ask(&prepared, TOKEN)).await.unwrap_err();
+        assert_eq!(error.fault(), Fault::Transient, "{error}");
+        assert!(matches!(world.entries().await.last(), Some(Entry::ApprovalAsked { .. })));
+        world.clock.sleep(Duration::from_secs(second)).await;
+    }
+    world.clock.sleep(Duration::from_secs(30)).await;
+    stage.run(world.cx("q"), ask(&prepared, TOKEN)).await.unwrap();
+    assert!(matches!(world.entries().await.last(), Some(Entry::Alerted { .. })));
+    assert_eq!(world.store.open_questions(world.clock.now()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn who_was_told_is_not_told_again_for_a_channel_that_is_busy() {
+    let (world, prepared) = planned().await;
+    let (busy, working) = (FakeChannel::busy("busy"), FakeChannel::working("one"));
+    let stage = ask_human(&world, &[&busy, &working]);
+    stage.run(world.cx("q"), ask(&prepared, TOKEN)).await.unwrap();
+    assert_eq!(working.told().len(), 1);
+}
+
+#[tokio::test]
 async fn nobody_is_asked_about_no_plan() {
     let (world, mut prepared) = planned().await;
     prepared.preparation.digest = None;

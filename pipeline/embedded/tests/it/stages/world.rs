@@ -57,21 +57,26 @@ impl Clock for FakeClock {
     }
 }
 
-/// A channel that keeps what it was told; `is_broken`: and says it did not.
+/// A channel that keeps what it was told; `is_broken`: and says it did not, `is_busy`: not yet.
 #[derive(Debug)]
 pub(super) struct FakeChannel {
     name: &'static str,
     is_broken: bool,
+    is_busy: bool,
     told: Mutex<Vec<Message>>,
 }
 
 impl FakeChannel {
     pub(super) fn working(name: &'static str) -> Arc<Self> {
-        Arc::new(Self { name, is_broken: false, told: Mutex::default() })
+        Arc::new(Self { name, is_broken: false, is_busy: false, told: Mutex::default() })
     }
 
     pub(super) fn broken(name: &'static str) -> Arc<Self> {
-        Arc::new(Self { name, is_broken: true, told: Mutex::default() })
+        Arc::new(Self { name, is_broken: true, is_busy: false, told: Mutex::default() })
+    }
+
+    pub(super) fn busy(name: &'static str) -> Arc<Self> {
+        Arc::new(Self { name, is_broken: true, is_busy: true, told: Mutex::default() })
     }
 
     pub(super) fn told(&self) -> Vec<Message> {
@@ -89,7 +94,7 @@ impl Channel for FakeChannel {
         self.told.lock().unwrap().push(message.clone());
         if self.is_broken {
             let (channel, reason) = (self.name.to_owned(), "out of order".to_owned());
-            return Err(ChannelError { channel, reason });
+            return Err(ChannelError { channel, reason, is_passing: self.is_busy });
         }
         Ok(())
     }
