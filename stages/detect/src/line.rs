@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use crate::pointer::Pointed;
 use crate::response::Response;
 use crate::sigma::{Level, Meta, ScanError};
 
@@ -58,37 +59,97 @@ impl<'o, 'i> Writer<'o, 'i> {
     }
 
     /// One line. `resource` is asked once of all that are told by the mapping.
-    pub(crate) fn line<R: Serialize>(
+    pub(crate) fn line<'r>(
         &mut self,
         told: &Told,
-        resource: impl FnOnce() -> Result<R, ScanError>,
+        resource: impl FnOnce() -> Result<Option<Pointed<'r>>, ScanError>,
     ) -> Result<(), ScanError> {
-        let event_id = self.event_id;
-        self.out.extend_from_slice(br#"{"event_id":"#);
-        again(&mut self.id_at, self.out, || Ok(event_id))?;
-        self.out.extend_from_slice(told.text.as_bytes());
+        let Self { out, event_id, id_at, by_mapping_at } = self;
+        out.extend_from_slice(br#"{"event_id":"#);
+        again(id_at, out, |out| text(out, event_id))?;
+        out.extend_from_slice(told.text.as_bytes());
+        let write = |out: &mut Vec<u8>| {
+            if let Some(resource) = resource()? {
+                return write(out, &resource);
+            }
+            out.extend_from_slice(b"null");
+            Ok(())
+        };
         if told.response.as_ref().is_some_and(Response::is_by_event) {
-            again(&mut self.by_mapping_at, self.out, resource)?;
+            again(by_mapping_at, out, write)?;
         } else {
-            again(&mut None, self.out, resource)?;
+            write(out)?;
         }
-        self.out.extend_from_slice(b"}\n");
+        out.extend_from_slice(b"}\n");
         Ok(())
     }
 }
 
-/// Writes something as JSON the first time, and copies what was written from then on.
-fn again<T: Serialize>(
+/// Writes something the first time, and copies what was written from then on.
+fn again(
     at: &mut Option<Range<usize>>,
     out: &mut Vec<u8>,
-    value: impl FnOnce() -> Result<T, ScanError>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), ScanError>,
 ) -> Result<(), ScanError> {
     if let Some(at) = at {
         out.extend_from_within(at.clone());
         return Ok(());
     }
     let start = out.len();
-    serde_json::to_writer(&mut *out, &value()?).map_err(ScanError::from)?;
+    write(out)?;
     *at = Some(start..out.len());
     Ok(())
+}
+
+fn write(out: &mut Vec<u8>, resource: &Pointed<'_>) -> Result<(), ScanError> {
+    let members = [
+        (&br#"{"type":"#[..], resource.kind),
+        (br#","id":"#, &resource.id),
+        (br#","account":"#, &resource.account),
+        (br#","region":"#, &resource.region),
+    ];
+    for (name, value) in members {
+        out.extend_from_slice(name);
+        text(out, value)?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+/// A text as JSON; most need no escapes.
+fn text(out: &mut Vec<u8>, text: &str) -> Result<(), ScanError> {
+    let is_odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    if text.bytes().fold(false, |any, byte| any | is_odd(byte)) {
+        return Ok(serde_json::to_writer(out, text)?);
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use aisaws_core::resource::{Owner, ResourceRef};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_is_written_as_the_serialiser_writes_it(given in "[\\x00-\\x7f€\u{2028}]{0,40}") {
+            let mut out = Vec::new();
+            text(&mut out, &given).unwrap();
+            prop_assert_eq!(out, serde_json::to_vec(&given).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_resource_is_written_as_the_ledger_has_it() {
+        let owner = Owner { account: "111122223333".into(), region: "eu-west-1".into() };
+        let resource = ResourceRef::new("AWS::S3::Bucket", "a \"b\"", &owner);
+        let mut out = Vec::new();
+        write(&mut out, &Pointed::of(&resource)).unwrap();
+        assert_eq!(out, serde_json::to_vec(&resource).unwrap());
+    }
 }

@@ -26,6 +26,7 @@ use serde_json::{Map, Value};
 use crate::enrich::Enrichment;
 use crate::line::{Told, Writer};
 use crate::mapping::Mapping;
+use crate::pointer::Pointed;
 use crate::response::Response;
 use crate::scene::Scene;
 use crate::sigma::{
@@ -331,9 +332,9 @@ impl Lines {
                 })?,
                 Some((response, scene)) => {
                     let located = response.located(scene, &self.mapping)?;
-                    writer.line(told, || Ok(located.resources.first()))?;
+                    writer.line(told, || Ok(located.resources.first().map(Pointed::of)))?;
                 }
-                None => writer.line(told, || Ok(()))?,
+                None => writer.line(told, || Ok(None))?,
             }
             written += 1;
         }
@@ -372,7 +373,7 @@ impl Lines {
             let Some(told) = self.correlations.get(firing.correlation) else { continue };
             if !told.is_silent {
                 let mut writer = Writer::new(out, firing.event().as_str());
-                writer.line(told, || Ok(firing.resource()))?;
+                writer.line(told, || Ok(firing.resource().map(Pointed::of)))?;
                 written += 1;
             }
         }

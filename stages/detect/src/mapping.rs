@@ -17,6 +17,7 @@
 //! without it is meant too.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::{Arc, LazyLock};
 
 use aisaws_core::event::Event;
@@ -26,7 +27,7 @@ use serde::Deserialize;
 use crate::pointer::{Pointed, Pointer, Written};
 use crate::response::Located;
 use crate::scene::Scene;
-use crate::sigma::ScanError;
+use crate::sigma::{Hashed, ScanError};
 
 /// The built-in mapping, as text.
 pub const DEFAULT: &str = include_str!("../mapping.yml");
@@ -69,14 +70,17 @@ pub struct Mapping {
     with_built_in: bool,
 }
 
+/// Something by its name.
+type ByName<T> = HashMap<String, T, BuildHasherDefault<Hashed>>;
+
 #[derive(Debug, Default)]
 struct Table {
-    services: HashMap<String, Service>,
+    services: ByName<Service>,
 }
 
 #[derive(Debug, Default)]
 struct Service {
-    by_event: HashMap<String, Vec<Arc<Entry>>>,
+    by_event: ByName<Vec<Arc<Entry>>>,
     others: Vec<Arc<Entry>>,
 }
 

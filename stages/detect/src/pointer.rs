@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use aisaws_core::id::{AccountId, Region};
 use aisaws_core::resource::{ResourceRef, region_of};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::scene::{Scene, Whereabouts};
 use crate::sigma::{Path, ScanError};
@@ -56,9 +56,8 @@ struct Place {
 }
 
 /// A resource as an event names it: a [`ResourceRef`] that owns nothing it need not.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Pointed<'s> {
-    #[serde(rename = "type")]
     pub(crate) kind: &'s str,
     pub(crate) id: Cow<'s, str>,
     pub(crate) account: Cow<'s, str>,

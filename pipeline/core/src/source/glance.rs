@@ -26,6 +26,17 @@ pub struct Glance<'a> {
     pub region: &'a str,
 }
 
+/// A member of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member<'a, 'n> {
+    /// Its name.
+    pub name: &'n str,
+    /// Its value, as JSON text.
+    pub raw: &'a str,
+    /// Whether the value is a text without escapes.
+    pub is_plain: bool,
+}
+
 /// Members that are texts.
 #[derive(Default)]
 struct Texts<'a> {
@@ -36,32 +47,32 @@ struct Texts<'a> {
     account: Option<&'a str>,
 }
 
-/// What [`super::cloudtrail::parse`] would say of the record with these members (name and JSON
-/// text) at its top level. `None` where that takes reading more closely: it may be no record,
-/// one with escapes in its texts, or one in another spelling.
-pub fn glance<'a, 'n>(members: impl Iterator<Item = (&'n str, &'a str)>) -> Option<Glance<'a>> {
+/// What [`super::cloudtrail::parse`] would say of the record with these members at its top level.
+/// `None` where that takes reading more closely: it may be no record, one with escapes in its
+/// texts, or one in another spelling.
+pub fn glance<'a, 'n>(members: impl Iterator<Item = Member<'a, 'n>>) -> Option<Glance<'a>> {
     let mut texts = Texts::default();
     let mut identity = None;
     let mut seen = 0_u32;
-    for (name, value) in members {
-        let bit = match name {
-            "eventTime" => set(&mut texts.time, value, 0)?,
-            "eventName" => set(&mut texts.name, value, 1)?,
-            "eventSource" => set(&mut texts.service, value, 2)?,
-            "awsRegion" => set(&mut texts.region, value, 3)?,
-            "recipientAccountId" => set(&mut texts.account, value, 4)?,
+    for member in members {
+        let bit = match member.name {
+            "eventTime" => set(&mut texts.time, member, 0)?,
+            "eventName" => set(&mut texts.name, member, 1)?,
+            "eventSource" => set(&mut texts.service, member, 2)?,
+            "awsRegion" => set(&mut texts.region, member, 3)?,
+            "recipientAccountId" => set(&mut texts.account, member, 4)?,
             // They only have to be texts.
-            "eventID" => set(&mut None, value, 5)?,
-            "sourceIPAddress" => set(&mut None, value, 6)?,
-            "sharedEventID" => set(&mut None, value, 7)?,
-            "errorCode" => set(&mut None, value, 8)?,
-            "@timestamp" => set(&mut None, value, 9)?,
+            "eventID" => set(&mut None, member, 5)?,
+            "sourceIPAddress" => set(&mut None, member, 6)?,
+            "sharedEventID" => set(&mut None, member, 7)?,
+            "errorCode" => set(&mut None, member, 8)?,
+            "@timestamp" => set(&mut None, member, 9)?,
             "userIdentity" => {
-                identity = Some(value);
-                structure(value, 10)?
+                identity = Some(member.raw);
+                structure(member.raw, 10)?
             }
-            "requestParameters" => structure(value, 11)?,
-            "responseElements" => structure(value, 12)?,
+            "requestParameters" => structure(member.raw, 11)?,
+            "responseElements" => structure(member.raw, 12)?,
             "addendum" => 13,
             "insightDetails" => 14,
             _ => continue,
@@ -89,9 +100,13 @@ pub fn glance<'a, 'n>(members: impl Iterator<Item = (&'n str, &'a str)>) -> Opti
     })
 }
 
-/// Takes a member that must be a text; gives back its number.
-fn set<'a>(text: &mut Option<&'a str>, value: &'a str, number: u32) -> Option<u32> {
-    *text = plain(value)?;
+/// Takes a member that must be a text without escapes, or `null`; gives back its number.
+fn set<'a>(text: &mut Option<&'a str>, member: Member<'a, '_>, number: u32) -> Option<u32> {
+    if member.is_plain {
+        *text = Some(member.raw.strip_prefix('"')?.strip_suffix('"')?);
+    } else if member.raw != "null" {
+        return None;
+    }
     Some(number)
 }
 
@@ -100,18 +115,8 @@ fn structure(value: &str, number: u32) -> Option<u32> {
     (!lake::is_row(&[Some(value)])).then_some(number)
 }
 
-/// A text without escapes, or `null`; `None` for anything else.
-#[expect(clippy::option_option, reason = "not there, and not as expected, are two things")]
-fn plain(value: &str) -> Option<Option<&str>> {
-    if value == "null" {
-        return Some(None);
-    }
-    let text = value.strip_prefix('"')?.strip_suffix('"')?;
-    (!text.as_bytes().contains(&b'\\')).then_some(Some(text))
-}
-
-/// Whether it is a time as CloudTrail writes it, `2026-03-01T10:00:00Z`. Days that not every
-/// month has are left to the parser.
+/// Whether it is a time as CloudTrail writes it, `2026-03-01T10:00:00Z`. The days of February
+/// that not every year has are left to the parser.
 fn is_usual_time(text: &[u8]) -> bool {
     let [
         y0,
@@ -144,11 +149,20 @@ fn is_usual_time(text: &[u8]) -> bool {
     };
     let is_in = |tens, ones, from, to| number(tens, ones).is_some_and(|n| (from..=to).contains(&n));
     [y0, y1, y2, y3].into_iter().all(u8::is_ascii_digit)
-        && is_in(m0, m1, 1, 12)
-        && is_in(d0, d1, 1, 28)
+        && number(m0, m1).is_some_and(|month| is_in(d0, d1, 1, usual_days(month)))
         && is_in(h0, h1, 0, 23)
         && is_in(i0, i1, 0, 59)
         && is_in(s0, s1, 0, 59)
+}
+
+/// The days that a month has every year; none where there is no such month.
+fn usual_days(month: u8) -> u8 {
+    match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28,
+        _ => 0,
+    }
 }
 
 const MEMBER: &str = "\"accountId\"";
@@ -165,14 +179,15 @@ pub fn name_only(resources: &str, account: &str) -> bool {
     if memchr::memchr(b'\\', text).is_some() {
         return false;
     }
-    let after = |name: &str, at: usize| resources.get(at + name.len()..).unwrap_or_default();
+    let after = |name: &str, at: usize| text.get(at + name.len()..).unwrap_or_default();
     let is_this = |at| {
-        let value = after(MEMBER, at).strip_prefix(":\"").and_then(|v| v.split_once('"'));
-        value.is_some_and(|(value, _)| value == account)
+        let value = after(MEMBER, at).strip_prefix(b":\"");
+        let rest = value.and_then(|value| value.strip_prefix(account.as_bytes()));
+        rest.is_some_and(|rest| rest.first() == Some(&b'"'))
     };
     let is_in_this = |at| {
-        let owner = after(ARN, at).split(':').nth(3);
-        owner.is_none_or(|owner| owner.is_empty() || owner == account)
+        let owner = after(ARN, at).split(|byte| *byte == b':').nth(3);
+        owner.is_none_or(|owner| owner.is_empty() || owner == account.as_bytes())
     };
     MEMBERS.find_iter(text).all(is_this) && ARNS.find_iter(text).all(is_in_this)
 }
@@ -226,7 +241,10 @@ mod tests {
 
     fn glanced(record: &str) -> Option<[String; 4]> {
         let members: BTreeMap<String, &RawValue> = serde_json::from_str(record).unwrap();
-        let glance = glance(members.iter().map(|(name, value)| (name.as_str(), value.get())))?;
+        let glance = glance(members.iter().map(|(name, value)| {
+            let raw = value.get();
+            Member { name, raw, is_plain: raw.starts_with('"') && !raw.contains('\\') }
+        }))?;
         Some([glance.service, glance.name, &glance.account, glance.region].map(str::to_owned))
     }
 
@@ -242,6 +260,12 @@ mod tests {
             (format!(r#"{time},"userIdentity":"odd","recipientAccountId":""}}"#), true),
             (r#","eventTime":"2026-02-29T10:00:00Z"}"#.to_owned(), false),
             (r#","eventTime":"2028-02-29 10:00:00"}"#.to_owned(), true),
+            (r#","eventTime":"2026-02-28T23:59:59Z"}"#.to_owned(), true),
+            (r#","eventTime":"2028-02-29T10:00:00Z"}"#.to_owned(), true),
+            (r#","eventTime":"2026-04-30T10:00:00Z"}"#.to_owned(), true),
+            (r#","eventTime":"2026-04-31T10:00:00Z"}"#.to_owned(), false),
+            (r#","eventTime":"2026-12-31T10:00:00Z"}"#.to_owned(), true),
+            (r#","eventTime":"2026-13-01T10:00:00Z"}"#.to_owned(), false),
             (r#","eventTime":"2026-03-01T24:00:00Z"}"#.to_owned(), false),
             ("}".to_owned(), false),
             (format!(r#"{time},"errorCode":7}}"#), false),

@@ -283,38 +283,48 @@ impl Prefilter {
     }
 }
 
+/// Literals and the rules that need them.
+type Needed<'l> = [(&'l &'l str, &'l Vec<u32>)];
+
+fn bytes(literals: &Needed<'_>) -> Vec<Vec<u8>> {
+    literals.iter().map(|(text, _)| text.as_bytes().to_vec()).collect()
+}
+
+fn rules(literals: &Needed<'_>) -> Vec<Vec<u32>> {
+    literals.iter().map(|(_, rules)| (*rules).clone()).collect()
+}
+
 impl Whole {
     fn new(sorted: &BTreeMap<String, BTreeMap<String, Vec<u32>>>) -> Result<Self, BuildError> {
         let mut whole = Self::default();
-        let (mut long, mut short) = (BTreeMap::new(), BTreeMap::new());
-        let mut guards = Vec::new();
+        let mut texts: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
         for (member, literals) in sorted {
-            let mut of_member = BTreeMap::new();
             for (literal, rules) in literals {
                 if literal.is_empty() {
                     whole.present.push((Member::new(member), rules.clone()));
-                    continue;
+                } else {
+                    texts.entry(literal).or_default().extend(rules);
                 }
-                let is_long = literal.len() >= grams::MIN_LENGTH;
-                let texts = if is_long { &mut long } else { &mut short };
-                texts.entry(literal.as_str()).or_insert_with(Vec::new).extend(rules);
-                if !is_long {
-                    of_member.insert(literal.clone(), rules.clone());
-                }
-            }
-            if !of_member.is_empty() {
-                guards.push((member.clone(), of_member));
             }
         }
-        let bytes = |texts: Vec<&str>| texts.iter().map(|t| t.as_bytes().to_vec()).collect();
-        let (texts, rules) = long.into_iter().unzip();
-        (whole.long, whole.long_rules) = (Grams::new(bytes(texts)), rules);
-        let (texts, rules): (Vec<&str>, _) = short.into_iter().unzip();
-        if !texts.is_empty() {
-            (whole.short, whole.short_rules) = (Literals::new(bytes(texts)), rules);
-            if whole.short.is_none() {
-                let guards = guards.into_iter().map(|(m, literals)| Guard::new(m, literals));
-                whole.guards = guards.collect::<Result<_, _>>()?;
+        // One search for all if it can; else the longer the others are, the faster theirs is.
+        for length in [usize::MAX, grams::FAR_LENGTH, grams::MIN_LENGTH] {
+            let (long, short): (Vec<_>, Vec<_>) =
+                texts.iter().partition(|(text, _)| text.len() >= length);
+            whole.short = Literals::new(bytes(&short));
+            whole.short_rules = rules(&short);
+            whole.long = Grams::new(bytes(&long));
+            whole.long_rules = rules(&long);
+            if whole.short.is_some() || short.is_empty() {
+                return Ok(whole);
+            }
+        }
+        let is_short = |literal: &str| (1..grams::MIN_LENGTH).contains(&literal.len());
+        for (member, literals) in sorted {
+            let mut literals = literals.clone();
+            literals.retain(|literal, _| is_short(literal));
+            if !literals.is_empty() {
+                whole.guards.push(Guard::new(member.clone(), literals)?);
             }
         }
         Ok(whole)

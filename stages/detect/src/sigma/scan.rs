@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use aisaws_core::source::glance;
 use memchr::memchr;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::skim::{Members, USUAL, members};
+use super::skim::{Members, members};
 
 /// Why an event could not be examined.
 #[derive(Debug, thiserror::Error)]
@@ -96,15 +97,15 @@ impl<'a> Head<'a> {
         structures.iter().any(|name| self.raw(name).is_some_and(|raw| raw.starts_with("\"{")))
     }
 
-    /// Name and raw text of every member, in the order of the event.
-    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.members.iter().map(|(name, value)| (&**name, *value))
+    /// Every member, in the order of the event.
+    pub(crate) fn members(&self) -> impl Iterator<Item = glance::Member<'a, '_>> {
+        let members = self.members.iter();
+        members.map(|m| glance::Member { name: m.name, raw: m.raw, is_plain: m.is_plain })
     }
 
     /// The raw text of a member.
     pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
-        // Of a repeated member the last counts, as it does in a full parse.
-        self.members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
+        self.members.get(name).map(|member| member.raw)
     }
 
     pub(super) fn texts_at_top(&'a self) -> Texts<'a> {
@@ -113,21 +114,18 @@ impl<'a> Head<'a> {
 
     /// A member as it may be compared without reading it.
     pub(super) fn plain(&self, name: &str) -> Plain<'a> {
-        let Some(raw) = self.raw(name) else { return Plain::Missing };
-        let text = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        match text {
-            Some(text) if memchr(b'\\', text.as_bytes()).is_none() => Plain::Text(text),
-            Some(_) | None => Plain::Unclear,
-        }
+        let Some(member) = self.members.get(name) else { return Plain::Missing };
+        member.plain().map_or(Plain::Unclear, Plain::Text)
     }
 
     pub(super) fn label(&self, name: &str) -> Label<'a> {
-        let Some(raw) = self.raw(name) else {
+        let Some(member) = self.members.get(name) else {
             return Label::Missing;
         };
-        if let Plain::Text(text) = self.plain(name) {
+        if let Some(text) = member.plain() {
             return Label::Text(Cow::Borrowed(text));
         }
+        let raw = member.raw;
         if raw == "null" {
             return Label::Missing;
         }
@@ -142,8 +140,8 @@ impl<'a> Head<'a> {
 
     /// Builds the members that are wanted.
     pub(super) fn build(&self, is_wanted: impl Fn(&str) -> bool) -> Map<String, Value> {
-        let wanted = self.members.iter().filter(|(key, _)| is_wanted(key));
-        wanted.map(|(key, raw)| (key.clone().into_owned(), value_of(raw))).collect()
+        let wanted = self.members.iter().filter(|member| is_wanted(member.name));
+        wanted.map(|member| (member.name.to_owned(), value_of(member.raw))).collect()
     }
 }
 
@@ -185,9 +183,11 @@ impl<'de> Deserialize<'de> for Parsed<'de> {
                 f.write_str("an event, which is a JSON object")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(USUAL);
+                let mut members = Members::new();
                 while let Some(Text(key)) = map.next_key()? {
-                    members.push((key, map.next_value::<&RawValue>()?.get()));
+                    let raw = map.next_value::<&RawValue>()?.get();
+                    let is_plain = raw.starts_with('"') && memchr(b'\\', raw.as_bytes()).is_none();
+                    members.push(key, raw, is_plain);
                 }
                 Ok(Parsed(members))
             }

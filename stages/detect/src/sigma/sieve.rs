@@ -148,16 +148,20 @@ impl Names {
     }
 }
 
-/// Takes a hash for one.
+/// For keys that are of our choosing: rules' and the mapping's. Takes a hash for one.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Hashed(u64);
+pub(crate) struct Hashed(u64);
 
 impl Hasher for Hashed {
     fn finish(&self) -> u64 {
         self.0
     }
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = folded_hash(bytes);
+        self.0 = self.0.rotate_left(5) ^ folded_hash(bytes);
+    }
+    fn write_u8(&mut self, byte: u8) {
+        // Ends a text, whose hash is best in its upper half.
+        self.0 = (self.0 ^ u64::from(byte)).rotate_left(32);
     }
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;

@@ -71,16 +71,22 @@ pub(super) fn fold(text: &str) -> Cow<'_, str> {
 
 /// Case-insensitive equality; `folded` has gone through [`fold`].
 pub(super) fn equals_folded(text: &str, folded: &str) -> bool {
-    if text.is_ascii() {
-        return text.len() == folded.len() && text.eq_ignore_ascii_case(folded);
-    }
-    fold(text) == folded
+    // What is folded stays as it is when it is folded again.
+    text.eq_ignore_ascii_case(folded) || (!text.is_ascii() && fold(text) == folded)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use Piece::{Char, Many, One};
+
+    #[test]
+    fn what_is_folded_stays_as_it_is() {
+        for c in '\0'..=char::MAX {
+            let folded = fold(c.encode_utf8(&mut [0; 4])).into_owned();
+            assert_eq!(fold(&folded), folded, "{c}");
+        }
+    }
 
     #[test]
     fn escapes_follow_the_table_of_the_specification() {

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memchr;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::field::Path;
@@ -44,15 +43,13 @@ impl<'a> Head<'a> {
         let Some(object) = self.raw(path.part(0, *first)?) else { return Some(None) };
         let name = path.part(first + 1, *last)?;
         let (mut found, mut is_clear) = (None, true);
-        each(object, |key, value| {
+        each(object, |key, value, is_plain| {
             if key == name {
-                is_clear &= found.is_none();
+                is_clear &= found.is_none() && is_plain;
                 found = Some(value);
             }
         })?;
-        let Some(found) = found.filter(|_| is_clear) else { return is_clear.then_some(None) };
-        let text = found.strip_prefix('"')?.strip_suffix('"')?;
-        memchr(b'\\', text.as_bytes()).is_none().then_some(Some(text))
+        is_clear.then(|| found.and_then(|text| text.strip_prefix('"')?.strip_suffix('"')))
     }
 }
 
