@@ -162,7 +162,7 @@ async fn a_question_that_nobody_answers_ends_in_those_words_and_alarms() {
         assert!(
             asked.is_open(&stage).await && !stage.stories(&asked.bucket).await[0].status.is_final()
         );
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }
     let story = stage.ended(&asked.bucket).await;
     assert_eq!(story.status, Status::Expired, "{story:#?}");

@@ -1,6 +1,7 @@
 //! The command line on a deployment, found by its stack.
 
 use std::process::{Command, Output};
+use std::time::Instant;
 
 use aisaws_aws::identity;
 use aisaws_core::handoff::Vote;
@@ -8,6 +9,7 @@ use aisaws_core::ledger::Entry;
 use aisaws_core::status::Status;
 use serde_json::{Value, json};
 
+use crate::stage::deployment::WITHIN;
 use crate::stage::{Deployment, REGION, STACK, Story, event};
 
 /// The program, as somebody with the account's credentials starts it.
@@ -158,8 +160,10 @@ async fn a_live_rerun_shows_its_plan_and_repairs_once() {
     let ended = |story: &&Story| {
         story.incident.detected.incident.to_string() == rerun && story.status.is_final()
     };
+    let begun = Instant::now();
     let story = loop {
         let stories = stage.stories(&bucket).await;
+        assert!(begun.elapsed() < WITHIN, "{stories:#?}");
         if let Some(story) = stories.iter().find(ended) {
             break story.clone();
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// The longest that anything may take on a busy machine.
-const WITHIN: Duration = Duration::from_mins(2);
+pub(crate) const WITHIN: Duration = Duration::from_mins(2);
 
 /// A worker that runs until it is told to end, or is dropped.
 pub(crate) struct Worker {

@@ -11,7 +11,7 @@ use aisaws_core::status::Status;
 use aisaws_emulators::proxy::{Act, Call, Line, Weather};
 use serde_json::Value;
 
-use crate::process::Worker;
+use crate::process::{WITHIN, Worker};
 use crate::repairs::{WHOLE, steps};
 use crate::stage::deployment::sdk;
 use crate::stage::{ACCOUNT, Deployment, Lines, Options, REGION, event};
@@ -147,7 +147,9 @@ async fn run(stage: &Deployment, seed: u64) -> Vec<String> {
         stage.ended(resource).await;
     }
     // Repetitions may still be at work when the first ones have ended.
+    let begun = std::time::Instant::now();
     loop {
+        assert!(begun.elapsed() < WITHIN, "messages stay in the queue");
         let names = aws_sdk_sqs::types::QueueAttributeName::All;
         let asked = stage.sqs.get_queue_attributes().queue_url(&queue).attribute_names(names);
         let all = asked.send().await.unwrap();

@@ -6,7 +6,7 @@ use aisaws_core::port::{EventFilter, Events, Incidents};
 use serde_json::{Value, json};
 
 use crate::footing::{Footing, endpoint};
-use crate::process::Worker;
+use crate::process::{WITHIN, Worker};
 
 /// A bucket is made public: `PutBucketAcl` in its EventBridge envelope.
 pub(crate) fn opened(id: &str, bucket: &str) -> Value {
@@ -41,7 +41,9 @@ async fn a_worker_takes_in_what_the_queue_holds_and_ends_when_it_is_told_to() {
     for signal in ["TERM", "INT"] {
         let mut worker = Worker::start(&variables, &["--polls", "2"]);
         let none = ("0".to_owned(), "0".to_owned());
+        let begun = std::time::Instant::now();
         while footing.waiting().await != none {
+            assert!(begun.elapsed() < WITHIN, "{:#?}", worker.log());
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         worker.until("is ready", |worker| (worker.asked("/readyz").0 == 200).then_some(()));

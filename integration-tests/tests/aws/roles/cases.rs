@@ -1,7 +1,7 @@
 //! For each function the least that needs all of its grants, made ready while all are there.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aisaws_app::link::{Claims, LinkKey};
 use aisaws_aws::StepFunctions;
@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::policy::{Grant, Role};
-use crate::stage::deployment::sdk;
+use crate::stage::deployment::{WITHIN, sdk};
 use crate::stage::{ACCOUNT, Deployment, REGION, event};
 
 /// Stages in the order in which one hands over to the next.
@@ -191,7 +191,8 @@ impl Case {
                 Ok(())
             }
             Then::Answered(incident) => {
-                for _ in 0..50 {
+                let started = Instant::now();
+                while started.elapsed() < WITHIN {
                     let links = stage.store.ledger(*incident).await.unwrap();
                     if links.iter().any(|link| link.key.starts_with("closed")) {
                         return Ok(());

@@ -16,13 +16,16 @@ pub(crate) fn root() -> Credentials {
     Credentials::new("test", "test", None, None, "emulator")
 }
 
+/// As long as a function may take, and a busy machine.
+const LONGEST: Duration = Duration::from_mins(6);
+
 /// One for all tests, which takes long to make. It keeps no connection: each test has a runtime of
 /// its own, with which its connections end.
 fn client() -> reqwest::Client {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     let made = CLIENT.get_or_init(|| {
         reqwest::Client::builder()
-            .timeout(Duration::from_mins(1))
+            .timeout(LONGEST)
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(0)
             .build()

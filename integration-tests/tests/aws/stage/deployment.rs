@@ -201,7 +201,8 @@ impl Deployment {
         let started = Instant::now();
         loop {
             let receive = self.sqs.receive_message().queue_url(self.output("DeadLetterQueueUrl"));
-            let receive = receive.max_number_of_messages(10).visibility_timeout(0);
+            // Hidden for so long that the next look sees others, where there are many.
+            let receive = receive.max_number_of_messages(10).visibility_timeout(1);
             let batch = receive.message_attribute_names("All").send().await.unwrap();
             for message in batch.messages() {
                 let attribute = |name: &str| {

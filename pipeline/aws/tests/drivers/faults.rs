@@ -26,6 +26,12 @@ async fn fault_of_read(account: &AwsAccount, resource: &ResourceRef) -> Class {
 
 /// Few attempts, so that giving up does not take long.
 fn impatient(world: &World) -> AwsAccount {
+    let settings = Settings { attempts: 2, ..world.settings() };
+    world.account_with(settings, Arc::new(MemoryLog::default()))
+}
+
+/// An attempt does not take long either: on a busy machine any call may be too late.
+fn hurried(world: &World) -> AwsAccount {
     let settings =
         Settings { attempts: 2, attempt_timeout: Duration::from_millis(500), ..world.settings() };
     world.account_with(settings, Arc::new(MemoryLog::default()))
@@ -43,7 +49,8 @@ async fn what_passes_by_itself_is_not_even_noticed() {
     world.ministack.will("GetBucketTagging", [Fault::AnswerLost]);
     assert_eq!(account.read(&bucket).await.unwrap(), expected);
     for operation in ["GetBucketAcl", "GetBucketPolicy", "GetBucketLogging", "GetBucketTagging"] {
-        assert_eq!(world.ministack.count(operation), 2, "{operation}");
+        // The one that failed, and another; on a busy machine that one may be too late, too.
+        assert!(world.ministack.count(operation) >= 2, "{operation}");
     }
 }
 
@@ -55,13 +62,14 @@ async fn what_lasts_has_its_class() {
         ("GetBucketAcl", told(503, "SlowDown"), Class::Throttled),
         ("GetBucketPolicy", told(503, "ServiceUnavailable"), Class::Transient),
         ("GetBucketLogging", Fault::Lost, Class::Transient),
-        ("GetBucketTagging", Fault::Silence, Class::Transient),
         ("GetBucketVersioning", told(301, "PermanentRedirect"), Class::Permanent),
         ("GetBucketEncryption", told(403, "AccessDenied"), Class::AccessDenied),
     ] {
         world.ministack.always(operation, fault);
         assert_eq!(fault_of_read(&account, &bucket).await, class, "{operation}");
     }
+    world.ministack.always("GetBucketTagging", Fault::Silence);
+    assert_eq!(fault_of_read(&hurried(&world), &bucket).await, Class::Transient);
 }
 
 #[tokio::test]

@@ -3,11 +3,15 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use aisaws_aws::Aws;
 use aisaws_aws::queue::{Delivery, Handler, Outcome, Queue, Settings, Tally};
+use aisaws_emulators::proxy::{Act, Call, Line, Proxy};
 use async_trait::async_trait;
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use crate::place::{aws, name, sdk};
+use serde_json::Value;
+
+use crate::place::{aws, endpoint, name, sdk};
 
 struct Place {
     client: aws_sdk_sqs::Client,
@@ -147,24 +151,60 @@ async fn a_dead_letter_has_its_body_its_id_and_the_reason() {
     assert_eq!(attributes["message_id"].string_value(), Some(id.as_str()));
 }
 
+/// Works until the time for which its messages are hidden was renewed so often.
+struct Slow {
+    proxy: Proxy,
+    renewals: usize,
+}
+
+const RENEWAL: &str = "ChangeMessageVisibilityBatch";
+
+#[async_trait]
+impl Handler for Slow {
+    async fn handle(&self, batch: &[Delivery]) -> Vec<Outcome> {
+        while self.proxy.count(RENEWAL) < self.renewals {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        vec![Outcome::Done; batch.len()]
+    }
+}
+
+/// Every call goes through.
+struct Open;
+
+impl Line for Open {
+    fn act(&self, _: &Call) -> Act {
+        Act::Pass
+    }
+}
+
 #[tokio::test]
-async fn a_message_stays_hidden_while_its_handler_works() {
+async fn a_message_is_kept_hidden_while_its_handler_works() {
     let place = Place::new().await;
     place.send(&["slow"]).await;
-    // More than twice the time for which it is hidden at first.
-    let slow = Obedient { takes: Duration::from_secs(9), ..Obedient::default() };
-    let (queue, other) =
-        (place.queue(Duration::from_secs(4)).await, place.queue(Duration::from_secs(4)).await);
-    let idle = Obedient::default();
-    let watch = async {
-        slow.holds(1).await;
-        for _ in 0..8 {
-            other.serve_once(&idle).await.unwrap();
-        }
+    let proxy = Proxy::before(&endpoint(), Open).unwrap();
+    let settings = Settings {
+        url: place.url.clone(),
+        dead_letters_url: place.dead.clone(),
+        visibility: Duration::from_secs(3),
+        wait: Duration::from_secs(1),
     };
-    let (tally, ()) = tokio::join!(drained(&queue, &slow, 1), watch);
+    let queue = Queue::new(&Aws::emulator(&proxy.endpoint()).await, settings);
+    // More than the time for which it was hidden at first: it is renewed three times in that.
+    let slow = Slow { proxy, renewals: 4 };
+    let tally = drained(&queue, &slow, 1).await;
     assert_eq!(tally, Tally { done: 1, later: 0, dead: 0 });
-    assert!(idle.came.lock().unwrap().is_empty());
+    let calls = slow.proxy.calls();
+    let renewals: Vec<Value> = calls
+        .iter()
+        .filter(|call| call.operation == RENEWAL)
+        .map(|call| serde_json::from_slice(&call.body).unwrap())
+        .collect();
+    assert!(renewals.len() >= 4, "{renewals:#?}");
+    for renewal in &renewals {
+        assert_eq!(renewal["Entries"][0]["VisibilityTimeout"], 3, "{renewal:#}");
+    }
+    // And nothing came meanwhile that was not done with.
     assert_eq!(place.counts().await, ("0".to_owned(), "0".to_owned()));
 }
 

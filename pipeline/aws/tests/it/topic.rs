@@ -51,10 +51,16 @@ async fn published(message: &Message) -> Value {
         .await
         .unwrap();
     TopicChannel::new(&aws().await, &topic).send(message).await.unwrap();
-    let receive = sqs.receive_message().queue_url(queue.queue_url().unwrap()).wait_time_seconds(5);
-    let got = receive.send().await.unwrap();
-    let [got] = got.messages() else { panic!("{got:?}") };
-    serde_json::from_str(got.body().unwrap()).unwrap()
+    for _ in 0..24 {
+        let receive = sqs.receive_message().queue_url(queue.queue_url().unwrap());
+        let got = receive.wait_time_seconds(5).send().await.unwrap();
+        match got.messages() {
+            [] => {}
+            [got] => return serde_json::from_str(got.body().unwrap()).unwrap(),
+            more => panic!("{more:?}"),
+        }
+    }
+    panic!("nothing came");
 }
 
 #[tokio::test]
