@@ -24,6 +24,8 @@ use flate2::write::GzEncoder;
 use crate::connect::Aws;
 use crate::fault::{CallError, Meaning, failed};
 
+/// Where raw events lie, which the template lets expire.
+const RAW_EVENTS: &str = "raw-events/";
 /// Letters of an outside text that go into a key.
 const SHOWN: usize = 128;
 /// No body may unpack to more: events have 256 KB, states and entries a few megabytes at most.
@@ -82,6 +84,11 @@ pub struct Reference {
     pub digest: Digest,
 }
 
+/// Whether what lies under that key may be gone because its days are over.
+pub(crate) fn expires(key: &str) -> bool {
+    key.starts_with(RAW_EVENTS)
+}
+
 /// One bucket. Its policy, encryption and object lock are its owner's business.
 #[derive(Debug, Clone)]
 pub struct Archive {
@@ -108,7 +115,7 @@ impl Archive {
         }
     }
 
-    /// Keeps an event as it came.
+    /// Keeps an event as it came, until it expires by the bucket's rules.
     ///
     /// # Errors
     /// [`ArchiveError`].
@@ -116,7 +123,7 @@ impl Archive {
         let digest = Digest::of_bytes(event.raw.as_bytes());
         let day = event.time.strftime("%Y/%m/%d");
         let (account, id) = (shown(event.account.as_str()), shown(event.id.as_str()));
-        let key = format!("raw-events/{account}/{day}/{id}-{digest}.json.gz");
+        let key = format!("{RAW_EVENTS}{account}/{day}/{id}-{digest}.json.gz");
         self.keep(Reference { key, digest }, event.raw.as_bytes()).await
     }
 

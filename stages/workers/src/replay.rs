@@ -126,6 +126,10 @@ pub async fn replay(
     let window = (history_since, selection.until);
     let is_over = || begun.elapsed() > time / 2;
     let ran = rerun(recorded.events.as_ref(), &responder, &clock, window, is_over).await?;
+    let expired = wired.store().expired().await;
+    if expired > 0 {
+        tracing::warn!(expired, "large events are left out: they have expired from the archive");
+    }
     selection.until = selection.until.into_iter().chain(ran.stopped_at).min();
     let mut rows = Vec::new();
     let mut rows_left_out = 0;

@@ -139,14 +139,23 @@ pub(super) fn targets(pointers: &[Attributes]) -> Result<Vec<Key>, Trouble> {
     pointers.iter().map(target).collect()
 }
 
-/// The events of contents, in that order; those that are there.
+/// The events of contents, in that order; those that are there and have not expired.
 pub(super) async fn events(store: &Store, contents: Vec<Key>) -> Result<Vec<Event>, Trouble> {
     let items = items(store, contents).await?;
-    futures::stream::iter(items)
-        .map(|item| async move { intake::event(store, &item).await })
+    let events: Vec<Option<Event>> = futures::stream::iter(items)
+        .map(|item| async move {
+            match intake::event(store, &item).await {
+                Err(Trouble::Expired(id)) => {
+                    store.left_out(id).await;
+                    Ok(None)
+                }
+                other => other.map(Some),
+            }
+        })
         .buffered(CONCURRENT)
         .try_collect()
-        .await
+        .await?;
+    Ok(events.into_iter().flatten().collect())
 }
 
 /// Items of keys, in that order; those that are there.
@@ -168,29 +177,52 @@ impl Listed {
     fn position(&self) -> &str {
         self.order.rsplit_once(" content").map_or(self.order.as_str(), |(position, _)| position)
     }
+
+    /// A bound behind every content of that id.
+    fn behind(&self) -> String {
+        behind(self.position())
+    }
 }
 
-/// One page. Different contents under one id share their place in the order, which is all that the
-/// next page knows: they stay on one page, and where they alone are more than the limit, the page is
-/// longer.
+/// One page; what has expired is left out of it, and others take its place.
 async fn list(
     store: &Store,
     filter: &EventFilter,
     after: Option<&(Timestamp, EventId)>,
     limit: usize,
 ) -> Result<Vec<Event>, Trouble> {
-    if limit == 0 {
-        return Ok(Vec::new());
+    let mut window = Window::new(filter, after);
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let page = page(store, filter, &window, limit - found.len()).await?;
+        let Some(last) = page.last().map(Listed::behind) else { break };
+        let listed = page.len();
+        let before = found.len();
+        found.extend(events(store, page.into_iter().map(|listed| listed.key).collect()).await?);
+        if found.len() - before == listed {
+            break;
+        }
+        window.after = Some(last);
     }
-    let window = Window::new(filter, after);
+    Ok(found)
+}
+
+/// Different contents under one id share their place in the order, which is all that the next page
+/// knows: they stay on one page, and where they alone are more than the limit, the page is longer.
+async fn page(
+    store: &Store,
+    filter: &EventFilter,
+    window: &Window,
+    limit: usize,
+) -> Result<Vec<Listed>, Trouble> {
     let mut wanted = limit.saturating_add(1);
-    let page = loop {
+    loop {
         let mut found = match &filter.id {
-            Some(id) => of_id(store, id, filter.name.as_deref(), &window).await?,
-            None => in_order(store, filter.name.as_deref(), &window, wanted).await?,
+            Some(id) => of_id(store, id, filter.name.as_deref(), window).await?,
+            None => in_order(store, filter.name.as_deref(), window, wanted).await?,
         };
         if found.len() <= limit {
-            break found;
+            return Ok(found);
         }
         let ends_with = found.get(limit).map(|next| next.position().to_owned());
         let is_cut = |listed: &Listed| Some(listed.position()) == ends_with.as_deref();
@@ -199,16 +231,19 @@ async fn list(
             while found.last().is_some_and(is_cut) {
                 found.pop();
             }
-            break found;
+            return Ok(found);
         }
         // One id alone fills the page: it is there whole once another one follows, or nothing.
         if found.len() < wanted || !found.iter().all(is_cut) {
             found.retain(is_cut);
-            break found;
+            return Ok(found);
         }
         wanted = wanted.saturating_mul(2);
-    };
-    events(store, page.into_iter().map(|listed| listed.key).collect()).await
+    }
+}
+
+fn behind(position: &str) -> String {
+    format!("{position} content~")
 }
 
 /// Bounds of a list, neither of which an event's order equals.
@@ -220,8 +255,7 @@ struct Window {
 impl Window {
     fn new(filter: &EventFilter, after: Option<&(Timestamp, EventId)>) -> Self {
         let since = filter.since.map(layout::time);
-        // Behind every content of that id.
-        let after = after.map(|(time, id)| format!("{} content~", layout::position(*time, id)));
+        let after = after.map(|(time, id)| behind(&layout::position(*time, id)));
         Self { after: since.max(after), before: filter.until.map(layout::time) }
     }
 

@@ -31,6 +31,8 @@ pub struct Store {
     pub(super) days: Arc<Mutex<BTreeSet<String>>>,
     /// What is known to be stored as seen.
     pub(super) seen: Arc<Mutex<Known>>,
+    /// Ids of events that were left out of answers because their text has expired.
+    expired: Arc<Mutex<BTreeSet<String>>>,
     lanes: Arc<[Mutex<()>]>,
 }
 
@@ -56,6 +58,9 @@ pub(super) enum Trouble {
     Contended(String),
     #[error("{what} `{id}` is not in the store")]
     NotFound { what: &'static str, id: String },
+    /// What was large enough to be kept in the archive alone.
+    #[error("the text of event `{0}` is no longer in the archive: it has expired")]
+    Expired(String),
     /// The SDK did not take what was put together.
     #[error("a request could not be made")]
     Request(#[from] aws_sdk_dynamodb::error::BuildError),
@@ -66,8 +71,26 @@ impl Store {
     /// events and dead letters arrive; nothing else here asks for the time.
     pub fn new(aws: &Aws, table: &str, archive: Archive, clock: Arc<dyn Clock>) -> Self {
         let lanes = (0..LANES).map(|_| Mutex::new(())).collect();
-        let (days, seen) = (Arc::default(), Arc::default());
-        Self { client: aws.dynamodb(), table: table.into(), archive, clock, days, seen, lanes }
+        Self {
+            client: aws.dynamodb(),
+            table: table.into(),
+            archive,
+            clock,
+            days: Arc::default(),
+            seen: Arc::default(),
+            expired: Arc::default(),
+            lanes,
+        }
+    }
+
+    /// How many events were left out of what was listed so far, because they were large and the
+    /// archive keeps them no longer: events lie there for the days that its owner says.
+    pub async fn expired(&self) -> usize {
+        self.expired.lock().await.len()
+    }
+
+    pub(super) async fn left_out(&self, id: String) {
+        self.expired.lock().await.insert(id);
     }
 
     /// Waits for the others of this process that write the same ledger. Other processes are told
@@ -117,6 +140,9 @@ pub(super) fn doing(action: &'static str) -> impl FnOnce(Trouble) -> StoreError 
             Trouble::Json(_) | Trouble::Request(_) => Fault::Permanent,
             Trouble::NotFound { what, id } => {
                 return StoreError::NotFound { what, id: id.clone() };
+            }
+            Trouble::Expired(id) => {
+                return StoreError::NotFound { what: "the expired text of event", id: id.clone() };
             }
         };
         let source: Box<dyn Error + Send + Sync> = Box::new(trouble);

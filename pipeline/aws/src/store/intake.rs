@@ -19,6 +19,7 @@ use super::handle::{Store, Trouble};
 use super::item::{Attributes, Body, Item, Row};
 use super::layout::{self, BY_NAME, BY_TIME, INLINE_BYTES, Key, Place};
 use super::seen;
+use crate::archive::{self, ArchiveError};
 
 /// Events that are written at a time.
 const CONCURRENT: usize = 32;
@@ -376,7 +377,12 @@ pub(super) async fn hits(store: &Store, pointer: &Attributes) -> Result<Vec<Hit>
 /// The event of a content.
 pub(super) async fn event(store: &Store, item: &Attributes) -> Result<Event, Trouble> {
     let row = Row(item);
-    let raw = store.text(row.body()?).await?;
+    let raw = match store.text(row.body()?).await {
+        Err(Trouble::Archive(ArchiveError::Missing(key))) if archive::expires(&key) => {
+            return Err(Trouble::Expired(row.text(ID)?.to_owned()));
+        }
+        other => other?,
+    };
     let source = row.json(SOURCE)?;
     let mut event =
         source::parse(source, &raw).map_err(|e| row.unreadable("body", Some(Box::new(e))))?;

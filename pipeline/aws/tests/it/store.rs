@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use aisaws_aws::archive::Archive;
 use aisaws_aws::store::Store;
 use aisaws_aws::{Aws, SystemClock};
 use aisaws_core::canonical::Digest;
+use aisaws_core::event::Event;
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::id::{EventId, IncidentId};
 use aisaws_core::ledger::{Broken, Call, Entry, verify_chain};
@@ -13,6 +15,7 @@ use aisaws_core::port::{
     Approvals as _, EventFilter, Events, Incidents, Opened, Question, Snapshots as _, StoreError,
     Stored, WriteKey,
 };
+use aisaws_core::source::cloudtrail;
 use aisaws_core::status::Status;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -21,12 +24,60 @@ use serde_json::json;
 use crate::place::{archive, aws, name, s3, sdk};
 use crate::scene::{bucket, incident, record};
 
-/// A store, with the names of its table and its bucket.
+/// A store, with the name of its table.
 async fn store() -> (Store, String) {
     let table = name("aisaws");
     let store = Store::new(&aws().await, &table, archive().await, Arc::new(SystemClock));
     store.ensure_table().await.unwrap();
     (store, table)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_event_that_has_expired_is_left_out_of_lists_and_told_of() {
+    let table = name("aisaws");
+    let bucket = name("expiring");
+    let archive = Archive::new(&aws().await, &bucket);
+    archive.ensure_bucket().await.unwrap();
+    let store = Store::new(&aws().await, &table, archive, Arc::new(SystemClock));
+    store.ensure_table().await.unwrap();
+    // A text too large for an item, of every second event but the last.
+    let mut records = Vec::new();
+    for (day, id) in (1..).zip(["a", "b", "c", "d"]) {
+        let mut record = record(id, day, &[], &["acme".to_owned()]);
+        if day % 2 == 1 {
+            let mut raw: serde_json::Value = serde_json::from_str(&record.event.raw).unwrap();
+            raw["requestParameters"] = json!({ "text": "x".repeat(100_000) });
+            record.event = cloudtrail::parse(&raw.to_string()).unwrap();
+        }
+        records.push(record);
+    }
+    Events::append(&store, records.clone()).await.unwrap();
+    let ids = |events: Vec<Event>| -> Vec<String> {
+        events.into_iter().map(|event| event.id.as_str().to_owned()).collect()
+    };
+    let all = EventFilter::default();
+    let list = |after, limit| Events::list(&store, &all, after, limit);
+    assert_eq!(ids(list(None, 10).await.unwrap()).join(""), "abcd");
+    assert_eq!(store.expired().await, 0);
+
+    // What the bucket's rule does when their days are over.
+    let objects = s3().await.list_objects_v2().bucket(&bucket).prefix("raw-events/").send().await;
+    for object in objects.unwrap().contents() {
+        let delete = s3().await.delete_object().bucket(&bucket).key(object.key().unwrap());
+        delete.send().await.unwrap();
+    }
+    assert_eq!(ids(list(None, 10).await.unwrap()).join(""), "bd");
+    // No page is empty before the end.
+    let first = list(None, 1).await.unwrap();
+    let after = first.last().map(|event| (event.time, event.id.clone()));
+    assert_eq!(ids(first).join(""), "b");
+    assert_eq!(ids(list(after, 1).await.unwrap()).join(""), "d");
+    assert_eq!(ids(store.touching(&crate::scene::bucket("acme")).await.unwrap()).join(""), "bd");
+    assert_eq!(store.expired().await, 2);
+    // Of one alone it is said.
+    let error = Events::get(&store, &EventId::new("a")).await.unwrap_err();
+    assert!(error.to_string().contains("expired"), "{error}");
+    assert!(Events::get(&store, &EventId::new("b")).await.unwrap().is_some());
 }
 
 fn numbered(prefix: &str, n: usize) -> Vec<String> {

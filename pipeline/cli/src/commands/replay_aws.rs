@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::deployment::Deployment;
+use crate::output;
 
 /// Runs the events of `[from, until)` again; how many, and when it stopped.
 pub(super) async fn rerun(
@@ -26,5 +27,11 @@ pub(super) async fn rerun(
     let events = deployment.ports().events.as_ref();
     let Rerun { events, stopped_at, .. } =
         rerun_events(events, &responder, &clock, (from, until), || false).await?;
+    let expired = deployment.store().expired().await;
+    if expired > 0 {
+        output::note(&format!(
+            "{expired} large events are left out: they have expired from the archive (parameter RawEventDays)"
+        ));
+    }
     Ok((scratch, (events, stopped_at)))
 }
