@@ -386,6 +386,25 @@ impl AccountRole {
 
     /// The role as a resource of a template. `principals` may assume it, with the external id.
     pub fn role(self, principals: &[Value]) -> Value {
+        let external_id = json!({ "StringEquals": { "sts:ExternalId": { "Ref": "ExternalId" } } });
+        self.trusting(&json!(principals), &external_id)
+    }
+
+    /// As [`Self::role`], in a member account. IAM keeps the id of a role that is named as a principal,
+    /// so that one made anew under the name would not be trusted: what is named is its account, and
+    /// the role in the condition.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+    pub fn member_role(self, account: &Value, roles: &[Value]) -> Value {
+        self.trusting(
+            account,
+            &json!({
+                "StringEquals": { "sts:ExternalId": { "Ref": "ExternalId" } },
+                "ArnEquals": { "aws:PrincipalArn": roles },
+            }),
+        )
+    }
+
+    fn trusting(self, principal: &Value, condition: &Value) -> Value {
         json!({
             "Type": "AWS::IAM::Role",
             "Properties": {
@@ -396,11 +415,9 @@ impl AccountRole {
                     "Version": "2012-10-17",
                     "Statement": [{
                         "Effect": "Allow",
-                        "Principal": { "AWS": principals },
+                        "Principal": { "AWS": principal },
                         "Action": "sts:AssumeRole",
-                        "Condition": {
-                            "StringEquals": { "sts:ExternalId": { "Ref": "ExternalId" } },
-                        },
+                        "Condition": condition,
                     }],
                 },
                 "Policies": [{ "PolicyName": "least", "PolicyDocument": self.policy() }],

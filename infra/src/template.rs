@@ -72,6 +72,7 @@ pub fn template(rules: &[EventRule]) -> Result<String, TemplateError> {
 /// # Errors
 /// [`TemplateError`].
 pub fn member() -> Result<String, TemplateError> {
+    let responder = sub("arn:${AWS::Partition}:iam::${ResponderAccount}:root");
     let mut resources = Map::new();
     for (name, role) in
         [("ReaderRole", AccountRole::Reader), ("ResponderRole", AccountRole::Responder)]
@@ -82,8 +83,8 @@ pub fn member() -> Result<String, TemplateError> {
                 "arn:${{AWS::Partition}}:iam::${{ResponderAccount}}:role/${{Prefix}}-{name}"
             ))
         };
-        let principals: Vec<Value> = role.assumed_by().map(arn).collect();
-        resources.insert(name.to_owned(), role.role(&principals));
+        let roles: Vec<Value> = role.assumed_by().map(arn).collect();
+        resources.insert(name.to_owned(), role.member_role(&responder, &roles));
     }
     let whole = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -95,7 +96,7 @@ pub fn member() -> Result<String, TemplateError> {
             },
             "ResponderAccount": {
                 "Type": "String", "AllowedPattern": "[0-9]{12}",
-                "Description": "The account that AISAWS runs in. Its stack has to be there first.",
+                "Description": "The account that AISAWS runs in.",
             },
             "ExternalId": {
                 "Type": "String", "NoEcho": true, "MinLength": 2,

@@ -62,12 +62,25 @@ impl Member {
     }
 }
 
-/// The committed template, as it is, by CloudFormation.
+/// The committed template, by CloudFormation, with one difference: the emulator says of a session of a
+/// role the session's ARN under `aws:PrincipalArn`, where AWS says the role's.
+fn adapted() -> String {
+    let (role, session) =
+        (":iam::${ResponderAccount}:role/", ":sts::${ResponderAccount}:assumed-role/");
+    let line = |line: &str| match line.split_once(role) {
+        Some((before, name)) => format!("{before}{session}{name}/*\n"),
+        None => format!("{line}\n"),
+    };
+    assert!(TEMPLATE.contains(role), "the form of the template has changed");
+    TEMPLATE.lines().map(line).collect()
+}
+
+/// As [`adapted`].
 async fn put_up(endpoint: &str) {
     let create = [
         ("Action", "CreateStack"),
         ("StackName", STACK),
-        ("TemplateBody", TEMPLATE),
+        ("TemplateBody", &adapted()),
         ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
         ("Parameters.member.1.ParameterKey", "ResponderAccount"),
         ("Parameters.member.1.ParameterValue", ACCOUNT),
