@@ -217,7 +217,7 @@ async fn call(wired: &Wired, stage: &str, key: &str, input: Value) -> TaskResult
         Remediate::NAME => invoke(&wired.remediate(), cx, input).await,
         Verify::NAME => invoke(&wired.verify(), cx, input).await,
         RollBack::NAME => invoke(&wired.roll_back(), cx, input).await,
-        _ => invoke(&wired.alert(), cx, input).await,
+        _ => invoke(&wired.alert().unwrap(), cx, input).await,
     };
     result.map_err(|failure| TaskFailure::new(failure.error, failure.cause))
 }

@@ -19,6 +19,7 @@ use aisaws_aws::{Aws, StepFunctions, SystemClock, TopicChannel};
 use aisaws_core::id::AccountId;
 use aisaws_core::port::{Channel, Clock, DeadLetter, Ports, StoreError};
 use aisaws_decide::{AskHuman, Decide, Policy, PolicyError};
+use aisaws_embedded::{BadAddress, WebhookChannel};
 use aisaws_remediate::{Prepare, Remediate};
 use aisaws_score::{Score, Weights, WeightsError};
 use aisaws_verify::{RollBack, Verify};
@@ -63,6 +64,9 @@ pub enum WireError {
     /// The weights; never in a tested build.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// The address of the webhook.
+    #[error("the webhook of the configuration cannot be used")]
+    Webhook(#[from] BadAddress),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -231,12 +235,12 @@ impl Wired {
     /// The use case of carrying on what was left undone.
     ///
     /// # Errors
-    /// As [`Wired::responder`].
+    /// As [`Wired::responder`]; [`WireError::Webhook`].
     pub fn sweeper(&self) -> Result<Sweeper, WireError> {
         Ok(Sweeper {
             responder: self.responder()?,
             restart: Arc::new(self.machine.clone()),
-            alert: self.alert(),
+            alert: self.alert()?,
             metrics: self.metrics(),
         })
     }
@@ -295,13 +299,14 @@ impl Wired {
         Prepare::new(account, incidents, snapshots)
     }
 
-    /// Stage AskHuman. Its messages carry a link where there is a page.
+    /// Stage AskHuman. Its messages to the topic carry a link where there is a page. Who reads a
+    /// webhook is not told apart, so there they carry none.
     ///
     /// # Errors
-    /// [`WireError::Store`].
+    /// [`WireError::Store`], [`WireError::Webhook`].
     pub async fn ask(&self) -> Result<AskHuman, WireError> {
         let Ports { incidents, approvals, .. } = self.ports.clone();
-        let mut channels = self.channels();
+        let mut channels = self.topic();
         if let Some(page) = &self.settings.approval_page {
             let key = self.link_key().await?;
             let approvers = &self.settings.approvers;
@@ -317,6 +322,7 @@ impl Wired {
             };
             channels = channels.into_iter().map(linked).collect();
         }
+        channels.extend(self.webhook()?);
         Ok(AskHuman::new(incidents, approvals, channels))
     }
 
@@ -339,20 +345,33 @@ impl Wired {
     }
 
     /// Stage Alert.
-    pub fn alert(&self) -> Alert {
+    ///
+    /// # Errors
+    /// [`WireError::Webhook`].
+    pub fn alert(&self) -> Result<Alert, WireError> {
         let alert = &self.config.alert;
         let logged = match alert.severity.least() {
             _ if alert.logged => TellLogged::All,
             Some(least) => TellLogged::From(least),
             None => TellLogged::Never,
         };
-        Alert::new(self.ports.incidents.clone(), self.channels(), logged)
+        let mut channels = self.topic();
+        channels.extend(self.webhook()?);
+        Ok(Alert::new(self.ports.incidents.clone(), channels, logged))
     }
 
-    fn channels(&self) -> Vec<Arc<dyn Channel>> {
+    fn topic(&self) -> Vec<Arc<dyn Channel>> {
         let topic = self.settings.topic.as_deref();
         let channel = |arn| -> Arc<dyn Channel> { Arc::new(TopicChannel::new(&self.aws, arn)) };
         topic.map(channel).into_iter().collect()
+    }
+
+    fn webhook(&self) -> Result<Option<Arc<dyn Channel>>, WireError> {
+        let address = &self.config.alert.webhook;
+        if address.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(WebhookChannel::new(address)?)))
     }
 }
 
@@ -430,5 +449,33 @@ mod tests {
         assert_eq!(limit(""), Some(100));
         assert_eq!(limit("[network]\nknown = ['192.0.2.0/24']\n"), Some(100));
         assert_eq!(limit("[noise]\nincidents_per_rule_per_hour = 0\n"), Some(0));
+    }
+
+    async fn wired(webhook: &str) -> Wired {
+        let settings = Settings::read(|name| {
+            let value = match name {
+                "AISAWS_PREFIX" | "AISAWS_TABLE" | "AISAWS_BUCKET" => "aisaws",
+                "AISAWS_ACCOUNT" => "111122223333",
+                "AISAWS_STATE_MACHINE_ARN" | "AISAWS_TOPIC_ARN" => "arn:aws:any",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        let mut config = Config::default();
+        config.alert.webhook = webhook.to_owned();
+        let aws = Aws::emulator("http://127.0.0.1:1").await;
+        Wired::new(settings.unwrap(), config, aws, Entrance::Reader, MetricsTo::Nowhere)
+    }
+
+    #[tokio::test]
+    async fn a_webhook_is_told_beside_the_topic() {
+        for (webhook, channels) in [("", 1), ("https://hooks.example/secret", 2)] {
+            let wired = wired(webhook).await;
+            let told = format!("channels: {channels}");
+            assert!(format!("{:?}", wired.alert().unwrap()).contains(&told), "{webhook}");
+            assert!(format!("{:?}", wired.ask().await.unwrap()).contains(&told), "{webhook}");
+        }
+        let alert = wired("file:///etc/passwd").await.alert();
+        assert!(matches!(alert, Err(WireError::Webhook(_))));
     }
 }
