@@ -8,5 +8,6 @@ pub mod cost;
 pub mod dashboard;
 pub mod functions;
 pub mod metric;
+pub mod part;
 pub mod policies;
 pub mod template;

@@ -6,6 +6,8 @@ use aisaws_aws::Aws;
 use aisaws_aws::deploy::{
     Artifacts, DeployError, Deployment, Pace, delete_bucket, delete_table, stack,
 };
+use aisaws_aws::store::Store;
+use aisaws_core::port::Incidents as _;
 use aisaws_emulators::Emulator;
 
 use crate::stage::deployment::{emulator, started};
@@ -124,7 +126,11 @@ async fn the_commands_put_up_change_and_take_down_and_keep_what_was_recorded() {
     let aws = Aws::emulator(&endpoint).await;
     assert_eq!(stack(&aws, "aisaws").await.unwrap(), None);
 
-    let made = deploy(&[&programs[..], &["--yes", "--mode", "act", "--output", "json"]].concat());
+    let acting = [&programs[..], &["--yes", "--mode", "act", "--output", "json"]].concat();
+    let nobody = deploy(&acting);
+    assert_eq!(nobody.status.code(), Some(2), "{}", text(&nobody));
+    assert!(text(&nobody).contains("--approver-email"), "{}", text(&nobody));
+    let made = deploy(&[&acting[..], &["--approver-email", "alice@example.org"]].concat());
     assert_eq!(made.status.code(), Some(0), "{}", text(&made));
     let told: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
     assert_eq!(told["status"], "CREATE_COMPLETE");
@@ -140,6 +146,8 @@ async fn the_commands_put_up_change_and_take_down_and_keep_what_was_recorded() {
     assert_eq!(parameters["ApprovalTimeoutSeconds"], "600");
     assert_eq!(parameters["Mode"], "act");
 
+    let store = store(&aws);
+    let secret = store.secret("kept", [7; 32]).await.unwrap();
     let unasked = aisaws(&emulator, &["destroy"]);
     assert_eq!(unasked.status.code(), Some(2), "{}", text(&unasked));
     let gone = aisaws(&emulator, &["destroy", "--yes"]);
@@ -149,21 +157,90 @@ async fn the_commands_put_up_change_and_take_down_and_keep_what_was_recorded() {
     let none = aisaws(&emulator, &["destroy", "--yes"]);
     assert_eq!(none.status.code(), Some(3), "{}", text(&none));
 
-    // It is all there until it is deleted too; what is gone is no error.
+    // A new stack of these names takes them in, after a question, with what was recorded.
+    let unasked = deploy(&programs);
+    assert_eq!(unasked.status.code(), Some(2), "{}", text(&unasked));
+    assert_eq!(stack(&aws, "aisaws").await.unwrap(), None);
+    let again = deploy(&[&programs[..], &["--yes", "--output", "json"]].concat());
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again));
     let bucket = told["outputs"]["BucketName"].as_str().unwrap();
-    assert!(table_is_there(&aws).await);
-    for _ in 0..2 {
-        delete_table(&aws, "aisaws").await.unwrap();
-        delete_bucket(&aws, bucket).await.unwrap();
-    }
-    assert!(!table_is_there(&aws).await);
+    assert!(text(&again).contains(&format!("AWS::S3::Bucket {bucket}")), "{}", text(&again));
+    assert!(text(&again).contains("AWS::KMS::Key"), "{}", text(&again));
+    let now: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(now["status"], "UPDATE_COMPLETE");
+    assert_eq!(now["outputs"]["BucketName"], bucket);
+    assert_eq!(store.secret("kept", [8; 32]).await.unwrap(), secret);
+
+    // Until they are deleted too.
+    let gone = aisaws(&emulator, &["destroy", "--yes", "--delete-data"]);
+    assert_eq!(gone.status.code(), Some(0), "{}", text(&gone));
+    assert!(text(&gone).contains("IS DELETED"), "{}", text(&gone));
+    assert!(store.list(None, 1).await.is_err());
+    // What is gone is no error.
+    delete_table(&aws, "aisaws").await.unwrap();
+    delete_bucket(&aws, bucket).await.unwrap();
 }
 
-/// Whether the store can be read.
-async fn table_is_there(aws: &Aws) -> bool {
-    use aisaws_core::port::Incidents as _;
+/// The store of the stack.
+fn store(aws: &Aws) -> Store {
     let archive = aisaws_aws::archive::Archive::new(aws, "unused");
-    let clock = std::sync::Arc::new(aisaws_aws::SystemClock);
-    let store = aisaws_aws::store::Store::new(aws, "aisaws", archive, clock);
-    store.list(None, 1).await.is_ok()
+    Store::new(aws, "aisaws", archive, std::sync::Arc::new(aisaws_aws::SystemClock))
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_ours_is_no_stack_of_ours_to_take_in() {
+    let Some(emulator) = emulator(started()) else { return };
+    let aws = Aws::emulator(&emulator.endpoint()).await;
+    // There is no bucket that says its key.
+    store(&aws).ensure_table().await.unwrap();
+    let programs = ["--read-program", env!("CARGO_BIN_EXE_read-under-test"), "--write-program"];
+    let programs = [&programs[..], &[env!("CARGO_BIN_EXE_write-under-test")]].concat();
+    let refused = aisaws(&emulator, &[&["deploy", "--yes"], &programs[..]].concat());
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    assert!(text(&refused).contains("--parameter Prefix=NAME"), "{}", text(&refused));
+    assert_eq!(stack(&aws, "aisaws").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn programs_for_another_processor_are_refused_before_anything_is_called() {
+    let folder = tempfile::tempdir().unwrap();
+    // The heads of two ELF files, for aarch64 and for i386 (`e_machine` 183 and 3).
+    let [arm, old] = [183_u8, 3].map(|machine| {
+        let path = folder.path().join(machine.to_string());
+        let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+        bytes.resize(18, 0);
+        bytes.extend([machine, 0, 0, 0]);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    });
+    let here = env!("CARGO_BIN_EXE_read-under-test");
+    let rows: [(&[&str], i32, &str); 5] = [
+        (&["--read-program", here, "--write-program", &arm], 2, "for arm64"),
+        (&["--read-program", &old, "--write-program", &old], 3, "no Linux program"),
+        (
+            &[
+                "--read-program",
+                &arm,
+                "--write-program",
+                &arm,
+                "--parameter",
+                "Architecture=x86_64",
+            ],
+            2,
+            "--target x86_64-unknown-linux-gnu",
+        ),
+        (&["--parameter", "Architecture=arm64"], 2, "--target aarch64-unknown-linux-gnu"),
+        (&["--artifacts", "/nowhere"], 2, "/nowhere/read.zip"),
+    ];
+    for (arguments, code, words) in rows {
+        // An endpoint at which nothing listens.
+        let output = Command::new(env!("CARGO_BIN_EXE_aisaws-under-test"))
+            .args(["deploy", "--yes"])
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output));
+        assert!(text(&output).contains(words), "{arguments:?}: {}", text(&output));
+    }
 }

@@ -43,6 +43,16 @@ pub enum DeployError {
     /// The template has no such parameter.
     #[error("the template has no parameter `{0}`; `aisaws infra template` shows those it has")]
     Parameter(String),
+    /// What the stack would make is there, and is not what an earlier one left.
+    #[error(
+        "`{id}` ({kind}) is there, and is not what an earlier stack of AISAWS left; choose other names with --parameter Prefix=NAME"
+    )]
+    Taken {
+        /// Its type.
+        kind: String,
+        /// Its name.
+        id: String,
+    },
     /// Something else is at work on the stack.
     #[error("stack `{stack}` is {status}; try again when that has ended")]
     Busy {

@@ -6,6 +6,7 @@
 
 mod artifacts;
 mod error;
+mod import;
 mod package;
 mod progress;
 mod remains;
@@ -13,6 +14,7 @@ mod stack;
 
 pub use artifacts::{Artifacts, artifact_bucket};
 pub use error::{DeployError, Failure};
+pub use import::{Names, left_behind};
 pub use package::{Architecture, PackageError, Program, package, package_with, program_of};
 pub use progress::{Pace, Step};
 pub use remains::{Kept, delete_bucket, delete_table};

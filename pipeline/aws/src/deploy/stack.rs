@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, Parameter, Replacement, StackStatus,
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, Parameter, Replacement,
+    ResourceToImport, StackStatus,
 };
 
 use super::error::{DeployError, Failure};
@@ -110,7 +111,6 @@ impl Deployment {
     /// # Errors
     /// [`DeployError`].
     pub async fn propose(&self, aws: &Aws) -> Result<Option<Proposal>, DeployError> {
-        let client = aws.cloudformation();
         let present = stack(aws, &self.stack).await?;
         let creates = match present.as_ref().map(|stack| stack.status.as_str()) {
             None | Some("REVIEW_IN_PROGRESS") => true,
@@ -128,8 +128,21 @@ impl Deployment {
             Some(_) => false,
         };
         let kept = present.filter(|_| !creates).map(|stack| stack.parameters).unwrap_or_default();
-        let parameters = self.parameters(&client, &kept).await?;
         let kind = if creates { ChangeSetType::Create } else { ChangeSetType::Update };
+        self.proposed(aws, kind, &kept, None).await
+    }
+
+    /// A change set of that kind; `kept` are the parameters that the stack has.
+    pub(super) async fn proposed(
+        &self,
+        aws: &Aws,
+        kind: ChangeSetType,
+        kept: &BTreeMap<String, String>,
+        imports: Option<Vec<ResourceToImport>>,
+    ) -> Result<Option<Proposal>, DeployError> {
+        let client = aws.cloudformation();
+        let parameters = self.parameters(&client, kept).await?;
+        let creates = kind != ChangeSetType::Update;
         let create = client
             .create_change_set()
             .stack_name(&self.stack)
@@ -137,6 +150,7 @@ impl Deployment {
             .change_set_type(kind)
             .template_url(&self.template_url)
             .set_parameters(Some(parameters))
+            .set_resources_to_import(imports)
             .capabilities(Capability::CapabilityNamedIam);
         let answer = create.send().await.map_err(failed("cloudformation:CreateChangeSet"))?;
         let proposal = Proposal { id: answer.id.unwrap_or_default(), creates, changes: Vec::new() };
@@ -267,7 +281,7 @@ impl Deployment {
             let now = now.ok_or_else(|| DeployError::Missing(self.stack.clone()))?;
             events.tell(&client, told, &mut failures).await?;
             match now.status.as_str() {
-                "CREATE_COMPLETE" | "UPDATE_COMPLETE" => return Ok(now),
+                "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => return Ok(now),
                 // At first still `REVIEW_IN_PROGRESS`.
                 status if status.ends_with("_IN_PROGRESS") => {}
                 status => {

@@ -73,10 +73,11 @@ pub(crate) struct Destroy {
 
 #[derive(Debug, Args)]
 pub(crate) struct Package {
-    /// For which machines the programs are built: `x86_64-unknown-linux-gnu`,
-    /// `aarch64-unknown-linux-gnu`
-    #[arg(long, value_name = "TRIPLE", default_value = "x86_64-unknown-linux-gnu")]
-    pub(crate) target: String,
+    /// For which machines the programs are built: `x86_64-unknown-linux-gnu`, or
+    /// `aarch64-unknown-linux-gnu` for functions on Graviton [default: the first; with --programs,
+    /// that of the programs]
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<String>,
     /// Where `read.zip` and `write.zip` are written
     #[arg(long, value_name = "DIR", default_value = "dist")]
     pub(crate) out: PathBuf,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use aisaws_aws::deploy::{Program, package};
+use aisaws_aws::deploy::{Architecture, Program, package};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
@@ -18,10 +18,14 @@ const WORKERS: &str = "stages/workers/Cargo.toml";
 /// The program and its package.
 const PROGRAMS: [(&str, &str); 2] = [("aisaws-read", "read.zip"), ("aisaws-write", "write.zip")];
 
+/// What is built where nothing is said.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
 pub(crate) fn run(context: &Context, args: &Package) -> anyhow::Result<Ended> {
+    let wanted = args.target.as_deref().map(architecture).transpose()?;
     let folder = match &args.programs {
         Some(folder) => folder.clone(),
-        None => built(&args.target)?,
+        None => built(args.target.as_deref().unwrap_or(TARGET))?,
     };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("folder `{}` could not be made", args.out.display()))?;
@@ -30,8 +34,14 @@ pub(crate) fn run(context: &Context, args: &Package) -> anyhow::Result<Ended> {
         let path = folder.join(program);
         let bytes = std::fs::read(&path)
             .map_err(|e| Usage(format!("`{}` could not be read: {e}", path.display())))?;
-        let program = Program::read(&bytes)?;
-        program.check_glibc()?;
+        let bad = || format!("`{}` cannot be packaged", path.display());
+        let program = Program::read(&bytes).with_context(bad)?;
+        program.check_glibc().with_context(bad)?;
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != program.architecture) {
+            let (is, wanted) = (program.architecture.name(), wanted.name());
+            let message = format!("`{}` is for {is}, not {wanted}", path.display());
+            return Err(Usage(format!("{message}; leave out --target, or build it anew")).into());
+        }
         let zip = package(&program)?;
         let file = args.out.join(name);
         std::fs::write(&file, &zip)
@@ -60,6 +70,19 @@ pub(crate) fn run(context: &Context, args: &Package) -> anyhow::Result<Ended> {
     Ok(Ended::Done)
 }
 
+/// The processor of a target.
+fn architecture(target: &str) -> Result<Architecture, Usage> {
+    let known = [("x86_64-", Architecture::X86_64), ("aarch64-", Architecture::Arm64)];
+    let found = known
+        .into_iter()
+        .find(|(begin, _)| target.starts_with(begin) && target.contains("-linux-"));
+    found.map(|(_, architecture)| architecture).ok_or_else(|| {
+        Usage(format!(
+            "functions cannot run programs for `{target}`; give {TARGET} or aarch64-unknown-linux-gnu"
+        ))
+    })
+}
+
 fn megabytes(bytes: usize) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
 }
@@ -69,7 +92,8 @@ fn built(target: &str) -> anyhow::Result<PathBuf> {
     let checkout = checkout()?;
     let mut build = Command::new("cargo");
     build.current_dir(&checkout);
-    if answers(Command::new("cargo").args(["zigbuild", "--version"])) {
+    // `cargo zigbuild --version` is an error of it.
+    if answers(Command::new("cargo-zigbuild").arg("--version")) {
         // With the C library of Amazon Linux 2023, whatever this machine has.
         let suffix = if target.ends_with("-gnu") { ".2.34" } else { "" };
         build.args(["zigbuild", "--target", &format!("{target}{suffix}")]);
@@ -77,7 +101,7 @@ fn built(target: &str) -> anyhow::Result<PathBuf> {
         build.args(["build", "--target", target]);
     } else {
         return Err(Usage(format!(
-            "programs for `{target}` are built here by cargo-zigbuild: run `pip install ziglang`, `cargo install --locked cargo-zigbuild` and `rustup target add {target}`, or run this on such a machine"
+            "programs for `{target}` are built here by cargo-zigbuild: run `pip install cargo-zigbuild` and `rustup target add {target}`, then this again, or run it on such a machine"
         ))
         .into());
     }

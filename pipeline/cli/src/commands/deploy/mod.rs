@@ -9,6 +9,8 @@ mod confirm;
 mod put_up;
 #[cfg(feature = "aws")]
 mod take_down;
+#[cfg(feature = "aws")]
+mod take_in;
 
 #[cfg(feature = "aws")]
 pub(crate) use build::run as package;
