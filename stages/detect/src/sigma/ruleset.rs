@@ -333,11 +333,15 @@ impl RuleSet {
     /// is, or any event inside it. `with_extra`: whether something may be added to the event.
     pub fn sift(&self, raw: &str, with_extra: bool) -> Sifted {
         let bytes = raw.as_bytes();
+        let mut candidates = self.always.clone();
+        // The longest search comes first: while it goes on, what it has not come to is fetched.
+        for prefilter in self.prefilters(with_extra) {
+            prefilter.find_anywhere(raw, &mut candidates);
+        }
         let spelling = spelling(bytes);
         if !spelling.is_plain {
             return Sifted { candidates: None, is_call: false };
         }
-        let mut candidates = self.always.clone();
         let mut is_clear = true;
         let mut names = Hashes::default();
         self.name.values(bytes, |value| match value {
@@ -349,9 +353,6 @@ impl RuleSet {
             Told::Null => {}
             Told::Unclear => is_clear = false,
         });
-        for prefilter in self.prefilters(with_extra) {
-            prefilter.find_anywhere(raw, &mut candidates);
-        }
         let mut sources = Hashes::default();
         if !(self.by_source.is_empty() && candidates.is_empty()) {
             self.source.values(bytes, |value| match value {
