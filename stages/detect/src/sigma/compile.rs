@@ -381,7 +381,7 @@ fn dashed(key: &str, modifiers: Modifiers, written: &str) -> Result<Vec<Test>, P
             Piece::Many => expression.push_str(".*"),
         }
     }
-    expression.push_str(if open_end { "" } else { "$" });
+    expression.push_str(if open_end { "" } else { r"\z" });
     let ignore_case = modifiers.case == Case::Ignored;
     let flags = RegexFlags { ignore_case, multi_line: false, dot_is_all: true };
     regex(key, flags, &expression, Build::Now)

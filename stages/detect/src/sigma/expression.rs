@@ -1,4 +1,9 @@
 //! A regular expression, which takes a hundred times as long to build as to read.
+//!
+//! Sigma's flavour is PCRE ("Sigma Modifiers" 2.1.0, Regular Expression), where `$` holds at the end
+//! and before a line break that ends the text (pcre2pattern, "Circumflex and dollar"); in ours it
+//! holds at the end alone. So such a text is asked without the line break too. An expression with
+//! `\z`, which Sigma does not have, means the very end.
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,6 +28,8 @@ pub(super) enum Build {
 pub(super) struct Expression {
     text: Arc<str>,
     flags: RegexFlags,
+    /// Whether it may hold of a text because it holds of it without its last line break.
+    has_end: bool,
     built: Arc<OnceLock<Option<Regex>>>,
 }
 
@@ -32,7 +39,8 @@ impl Expression {
             Build::Now => OnceLock::from(Some(build(text, flags)?)),
             Build::WhenAsked => OnceLock::new(),
         };
-        Ok(Self { text: Arc::from(text), flags, built: Arc::new(built) })
+        let has_end = text.contains('$') && !text.contains(r"\z");
+        Ok(Self { text: Arc::from(text), flags, has_end, built: Arc::new(built) })
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -42,7 +50,10 @@ impl Expression {
     pub(super) fn is_match(&self, text: &str) -> bool {
         // INVARIANT: what is built later is of a rule whose expressions a test builds.
         let built = self.built.get_or_init(|| build(&self.text, self.flags).ok());
-        built.as_ref().is_some_and(|regex| regex.is_match(text))
+        let without_break = text.strip_suffix('\n').filter(|_| self.has_end);
+        built.as_ref().is_some_and(|regex| {
+            regex.is_match(text) || without_break.is_some_and(|text| regex.is_match(text))
+        })
     }
 }
 
@@ -70,6 +81,31 @@ mod tests {
             }
         }
         assert!(Expression::new("abc", flags, Build::WhenAsked).unwrap().is_match("xABCx"));
+    }
+
+    #[test]
+    fn a_dollar_holds_before_a_line_break_that_ends_the_text() {
+        // As Perl 5.36 has it, whose expressions PCRE are.
+        let rows = [
+            ("^a$", "", "a", true),
+            ("^a$", "", "a\n", true),
+            ("^a$", "", "a\n\n", false),
+            ("^a$", "", "a\nb", false),
+            ("^a$", "", "a\r\n", false),
+            ("^(a|b$)$", "", "b\n", true),
+            ("^a.$", "", "a\n", false),
+            ("^$", "", "\n", true),
+            ("^[^b]+$", "", "a\n", true),
+            (r"^a\$", "", "a\n", false),
+            (r"^a\z", "", "a\n", false),
+            (r"^a$|b\z", "", "b\n", false),
+            ("^a$", "m", "b\na\n\nc", true),
+        ];
+        for (text, flag, tried, expected) in rows {
+            let flags = RegexFlags { multi_line: flag == "m", ..RegexFlags::default() };
+            let expression = Expression::new(text, flags, Build::Now).unwrap();
+            assert_eq!(expression.is_match(tried), expected, "{text} {tried:?}");
+        }
     }
 
     #[test]

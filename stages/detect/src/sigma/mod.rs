@@ -9,6 +9,7 @@
 //! - `neq` is the plain negation, so a field that is missing is different from every value.
 //! - `fieldref` to a missing field matches nothing.
 //! - Field names are case-sensitive, literal dots in a name are tried beside nesting.
+//! - `re` is PCRE as the specification says: `$` holds before a final line break too; see `expression`.
 //! - Keywords search every key and every scalar of the event.
 
 mod assemble;
