@@ -174,6 +174,29 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// A member's name. Half a surrogate pair, which no text can hold, stands in it as three signs of
+/// what cannot be read: so no one hides an event by a name.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = Name<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+            fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Name(String::from_utf8_lossy(name)))
+            }
+            fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(String::from_utf8_lossy(name).into_owned())))
+            }
+        }
+        deserializer.deserialize_bytes(NameVisitor)
+    }
+}
+
 impl<'de> Deserialize<'de> for Parsed<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct HeadVisitor;
@@ -184,7 +207,7 @@ impl<'de> Deserialize<'de> for Parsed<'de> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Members::new();
-                while let Some(Text(key)) = map.next_key()? {
+                while let Some(Name(key)) = map.next_key()? {
                     let raw = map.next_value::<&RawValue>()?.get();
                     let is_plain = raw.starts_with('"') && memchr(b'\\', raw.as_bytes()).is_none();
                     members.push(key, raw, is_plain);
@@ -221,8 +244,20 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_cannot_be_read_hides_no_other() {
+        for name in [r"\ud800", r"\udc00", r"\ud800\u0041", r"a\udbff", r"\ud800\ud800"] {
+            let text = format!(r#"{{"{name}":1,"event\u004eame":"A","b":{{"{name}":2}}}}"#);
+            let head = Head::read(&text).unwrap();
+            assert_eq!(head.text("eventName").as_deref(), Some("A"), "{name}");
+            assert_eq!(head.raw("b").map(str::len), Some(name.len() + 6), "{name}");
+        }
+    }
+
+    #[test]
     fn what_is_no_object_is_refused() {
-        for text in ["", "[]", "1", "{", r#"{"a":}"#, "null", r#"{"a":1}x"#] {
+        for text in
+            ["", "[]", "1", "{", r#"{"a":}"#, "null", r#"{"a":1}x"#, r#"{"\ud8":1}"#, r"{1:2}"]
+        {
             assert!(Head::read(text).is_err(), "{text}");
         }
     }
