@@ -23,6 +23,9 @@ pub enum RulesError {
         #[source]
         source: std::io::Error,
     },
+    /// A queue, a socket or a device: reading it might never end.
+    #[error("`{0}` is no file; rules are read from files and folders")]
+    NoFile(String),
     /// A rule cannot be used; names file and line of the first.
     #[error("{0}; see `aisaws rule lint PATH`")]
     Rule(String),
@@ -100,7 +103,7 @@ pub fn mapping(config: &config::Detect) -> Result<Mapping, RulesError> {
 /// The rule files of these folders (with those within) and files, by name; cases are none.
 ///
 /// # Errors
-/// [`RulesError::Read`].
+/// [`RulesError::Read`], and [`RulesError::NoFile`].
 pub fn files<'p>(
     paths: impl IntoIterator<Item = &'p PathBuf>,
 ) -> Result<Vec<RuleText>, RulesError> {
@@ -118,6 +121,9 @@ fn unreadable(what: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Rul
 fn read(path: &Path, files: &mut Vec<RuleText>) -> Result<(), RulesError> {
     let failed = unreadable("rules in", path);
     if !path.is_dir() {
+        if !std::fs::metadata(path).map_err(&failed)?.is_file() {
+            return Err(RulesError::NoFile(path.display().to_string()));
+        }
         let text = std::fs::read_to_string(path).map_err(&failed)?;
         files.push(RuleText { name: path.display().to_string(), text });
         return Ok(());

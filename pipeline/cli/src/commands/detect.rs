@@ -116,12 +116,22 @@ fn rule_files(folders: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for input in expand(folders)? {
         match input {
-            Input::File(path) if is_rule(&path) => files.push(path),
-            Input::File(_) | Input::Unfit(..) => {}
-            Input::Stdin => {
-                return Err(Usage("rules are read from folders and files only".to_owned()).into());
+            Input::File(path) if is_rule(&path) => {
+                // A path that is given may be a queue, which is read for ever.
+                if !std::fs::metadata(&path)?.is_file() {
+                    return Err(no_file(&path));
+                }
+                files.push(path);
             }
+            Input::Unfit(path, _) if is_rule(&path) => return Err(no_file(&path)),
+            Input::File(_) | Input::Unfit(..) => {}
+            Input::Stdin => return Err(no_file(Path::new("-"))),
         }
     }
     Ok(files)
+}
+
+fn no_file(path: &Path) -> anyhow::Error {
+    let path = data(&path.display().to_string());
+    Usage(format!("`{path}` is no file; rules are read from files and folders")).into()
 }
