@@ -1,61 +1,8 @@
-//! The fields that a CloudTrail record may have, for remarks on rules that ask for others.
-//!
-//! Source: "CloudTrail record contents for management, data, and network activity events" and
-//! "CloudTrail userIdentity element" of the AWS CloudTrail user guide.
+//! The fields that a record may have, for remarks on rules that ask for others.
+
+use aisaws_core::source::{IDENTITY, MEMBERS};
 
 use crate::enrich::FIELDS;
-
-/// Top-level members.
-const MEMBERS: [&str; 32] = [
-    "addendum",
-    "additionalEventData",
-    "apiVersion",
-    "awsRegion",
-    "edgeDeviceDetails",
-    "errorCode",
-    "errorMessage",
-    "eventCategory",
-    "eventContext",
-    "eventID",
-    "eventName",
-    "eventSource",
-    "eventTime",
-    "eventType",
-    "eventVersion",
-    "insightDetails",
-    "managementEvent",
-    "readOnly",
-    "recipientAccountId",
-    "requestID",
-    "requestParameters",
-    "resources",
-    "responseElements",
-    "serviceEventDetails",
-    "sessionCredentialFromConsole",
-    "sharedEventID",
-    "sourceIPAddress",
-    "tlsDetails",
-    "userAgent",
-    "userIdentity",
-    "vpcEndpointAccountId",
-    "vpcEndpointId",
-];
-
-/// Members of `userIdentity`.
-const IDENTITY: [&str; 12] = [
-    "accessKeyId",
-    "accountId",
-    "arn",
-    "credentialId",
-    "identityProvider",
-    "inScopeOf",
-    "invokedBy",
-    "onBehalfOf",
-    "principalId",
-    "sessionContext",
-    "type",
-    "userName",
-];
 
 /// What this stage adds to a record.
 const OURS: &str = "aisaws";

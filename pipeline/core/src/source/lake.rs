@@ -8,69 +8,29 @@
 
 use serde_json::{Map, Value};
 
-use super::Malformed;
+use super::{IDENTITY, MEMBERS, Malformed};
 use crate::event::Source;
 
-/// Names of the record and of its structs, as CloudTrail writes them.
-const NAMES: [&str; 58] = [
-    "accessKeyId",
-    "accountId",
-    "addendum",
-    "additionalEventData",
+/// Names in the record's structs, as CloudTrail writes them, beside those of the record and of its
+/// identity. They come first: in a list of resources `ARN` is in capitals.
+const NAMES: [&str; 17] = [
     "annotation",
-    "apiVersion",
     "ARN",
     "arnPrefix",
     "assumedRoot",
     "attributes",
-    "awsRegion",
     "cipherSuite",
     "clientProvidedHostHeader",
     "creationDate",
-    "credentialId",
     "ec2IssuedInVpc",
     "ec2RoleDelivery",
-    "edgeDeviceDetails",
-    "errorCode",
-    "errorMessage",
-    "eventCategory",
-    "eventContext",
-    "eventID",
-    "eventName",
-    "eventSource",
-    "eventTime",
-    "eventType",
-    "eventVersion",
     "federatedProvider",
-    "identityProvider",
     "identityStoreArn",
-    "inScopeOf",
-    "insightDetails",
-    "invokedBy",
-    "managementEvent",
     "mfaAuthenticated",
-    "onBehalfOf",
     "originalEventID",
     "originalRequestID",
-    "principalId",
-    "readOnly",
-    "recipientAccountId",
-    "requestID",
-    "requestParameters",
-    "resources",
-    "responseElements",
-    "serviceEventDetails",
-    "sessionContext",
-    "sessionCredentialFromConsole",
     "sessionIssuer",
-    "sharedEventID",
-    "sourceIPAddress",
     "sourceIdentity",
-    "tlsDetails",
-    "userAgent",
-    "userIdentity",
-    "userName",
-    "vpcEndpointId",
 ];
 /// Columns that hold what a service wrote: their own names stay as they are.
 const AS_WRITTEN: [&str; 4] =
@@ -158,7 +118,8 @@ fn renamed(value: Value) -> Value {
 }
 
 fn as_cloudtrail_writes(name: &str) -> String {
-    let known = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name));
+    let mut names = NAMES.iter().chain(&MEMBERS).chain(&IDENTITY);
+    let known = names.find(|known| known.eq_ignore_ascii_case(name));
     known.map_or_else(|| name.to_owned(), |known| (*known).to_owned())
 }
 

@@ -13,6 +13,7 @@ pub mod glance;
 pub mod guardduty;
 mod lake;
 mod malformed;
+mod members;
 mod named;
 mod ocsf;
 pub mod posture;
@@ -21,6 +22,7 @@ mod shape;
 
 pub use bounds::{MAX_DEPTH, MAX_RECORD_BYTES, check};
 pub use malformed::Malformed;
+pub use members::{IDENTITY, MEMBERS};
 pub use shape::{ENVELOPES, Shape, recognise};
 
 use crate::event::{Event, Source};

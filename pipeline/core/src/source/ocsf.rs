@@ -7,14 +7,13 @@ use serde_json::Value;
 use super::Malformed;
 use super::fields::{is_one_of, items, text, time};
 use super::named::Resources;
-use crate::event::{Actor, Event, Report, Source, Standing};
-use crate::id::{AccountId, EventId, Region};
+use super::securityhub::{Finding, SOURCE};
+use crate::event::{Report, Standing};
+use crate::id::{AccountId, Region};
 use crate::resource::{Owner, ResourceRef};
 use crate::risk::Severity;
 
-const SOURCE: Source = Source::SecurityHub;
-
-pub(super) fn parse(finding: &Value, raw: &str) -> Result<Event, Malformed> {
+pub(super) fn parse(finding: &Value) -> Result<Finding, Malformed> {
     let id = text(finding, &["finding_info", "uid"])
         .ok_or_else(|| Malformed::missing(SOURCE, "finding_info.uid"))?;
     let modified: [&[&str]; 6] = [
@@ -35,21 +34,7 @@ pub(super) fn parse(finding: &Value, raw: &str) -> Result<Event, Malformed> {
         standing: standing(finding),
         resources: resources(finding, &owner),
     };
-    Ok(Event {
-        id: EventId::new(format!("{id}@{time}")),
-        source: SOURCE,
-        time,
-        cause: Some(id),
-        service: "aws.securityhub".to_owned(),
-        name: name(finding),
-        account: owner.account,
-        region: owner.region,
-        actor: Actor::nobody(),
-        source_address: None,
-        error_code: None,
-        report: Some(report),
-        raw: raw.to_owned(),
-    })
+    Ok(Finding { id, time, name: name(finding), owner, report })
 }
 
 /// The control that failed, else the finding's type, else its title.
