@@ -134,7 +134,15 @@ impl Stream {
     }
 }
 
-fn rules(folder: &Path) -> PathBuf {
+/// The stream, written to a file of its own.
+pub(crate) fn attacks(folder: &Path) -> PathBuf {
+    let path = folder.join("attacks.ndjson");
+    let lines: Vec<String> = Stream::attacks().0.iter().map(ToString::to_string).collect();
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    path
+}
+
+pub(crate) fn rules(folder: &Path) -> PathBuf {
     let path = folder.join("rules");
     std::fs::create_dir_all(&path).unwrap();
     std::fs::write(path.join("correlations.yml"), RULES).unwrap();
@@ -214,9 +222,7 @@ fn shuffled_repeated_and_in_pieces_over_restarts_the_incidents_are_the_same() {
 #[test]
 fn a_suppressed_hit_of_a_correlation_is_counted_and_opens_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let (events, settings) = (folder.path().join("e.ndjson"), folder.path().join("aisaws.toml"));
-    let lines: Vec<String> = Stream::attacks().0.iter().map(ToString::to_string).collect();
-    std::fs::write(&events, lines.join("\n")).unwrap();
+    let (events, settings) = (attacks(folder.path()), folder.path().join("aisaws.toml"));
     let entry = "[[suppress]]\nrule = \"test.login-guessed\"\nowner = \"red team\"\nreason = \"exercise\"\n\
                  expires = \"2026-04-01\"\n";
     std::fs::write(&settings, entry).unwrap();

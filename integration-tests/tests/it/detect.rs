@@ -148,6 +148,126 @@ fn standard_input_is_read_and_bad_rules_and_records_are_named() {
 }
 
 #[test]
+fn findings_of_other_services_and_of_our_scans_hit_our_rules() {
+    // Shapes: Security Hub user guide, "OCSF findings in Security Hub" and OCSF 1.6; IAM user guide,
+    // "Monitoring IAM Access Analyzer with Amazon EventBridge"; our own is documented.
+    let ocsf = json!({
+        "class_uid": 2003, "category_uid": 2, "activity_id": 1, "severity_id": 4, "status_id": 1,
+        "metadata": { "product": { "uid": "arn:aws:securityhub:eu-west-1::productv2/aws/securityhub" } },
+        "cloud": { "provider": "AWS", "region": "eu-west-1", "account": { "uid": "111122223333" } },
+        "compliance": { "control": "S3.2", "status": "Fail", "status_id": 3 },
+        "finding_info": {
+            "uid": "hub", "title": "S3.2", "types": ["Posture Management"],
+            "modified_time_dt": "2026-03-01T10:00:00Z"
+        },
+        "resources": [{
+            "type": "AWS::S3::Bucket", "uid": "arn:aws:s3:::acme-reports", "region": "eu-west-1",
+            "owner": { "account": { "uid": "111122223333" } }
+        }]
+    });
+    let analyzer = json!({
+        "version": "1.0", "id": "analyzer", "status": "ACTIVE", "resourceType": "AWS::S3::Bucket",
+        "resource": "arn:aws:s3:::acme-reports", "createdAt": "2026-03-01T09:00:00Z",
+        "analyzedAt": "2026-03-01T10:00:00Z", "updatedAt": "2026-03-01T10:00:00Z",
+        "accountId": "111122223333", "region": "eu-west-1", "principal": { "AWS": "*" },
+        "action": ["s3:GetObject"], "condition": {}, "isDeleted": false, "isPublic": true
+    });
+    let posture = json!({
+        "postureFinding": 1, "scan": "0b0f4b0e-6b1f-5a8e-9a53-0d2f6a41c8e2",
+        "time": "2026-03-01T10:00:00Z", "control": "s3.bucket-acl-public", "severity": "high",
+        "resource": {
+            "type": "AWS::S3::Bucket", "id": "acme-reports", "account": "111122223333",
+            "region": "eu-west-1"
+        }
+    });
+    let envelope = |source: &str, kind: &str, detail: Value| {
+        json!({
+            "version": "0", "id": "e", "detail-type": kind, "source": source,
+            "account": "111122223333", "time": "2026-03-01T10:00:09Z", "region": "eu-west-1",
+            "resources": [], "detail": detail
+        })
+    };
+    let changed = |record: &Value, pointer: &str, value: Value| {
+        let mut record = record.clone();
+        *record.pointer_mut(pointer).unwrap() = value;
+        record
+    };
+    let hub = |finding: Value| {
+        envelope("aws.securityhub", "Findings Imported V2", json!({ "findings": [finding] }))
+    };
+    let found =
+        |finding: Value| envelope("aws.access-analyzer", "Access Analyzer Finding", finding);
+    let closed = [
+        hub(changed(&ocsf, "/status_id", json!(4))),
+        found(changed(&analyzer, "/status", json!("RESOLVED"))),
+    ];
+    let records = [
+        ocsf.clone(),
+        hub(ocsf),
+        analyzer.clone(),
+        found(analyzer),
+        posture.clone(),
+        closed[0].clone(),
+        closed[1].clone(),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("findings.ndjson");
+    let lines: Vec<String> = records.iter().map(ToString::to_string).collect();
+    std::fs::write(&events, lines.join("\n")).unwrap();
+    let output = run(detect(folder.path()).arg(&events));
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let hits = hits(&output);
+    for hit in &hits {
+        assert_eq!(hit["resource"], posture["resource"], "{hit}");
+    }
+    let rules: Vec<&str> = hits.iter().map(|hit| hit["rule_id"].as_str().unwrap()).collect();
+    let expected = [
+        "securityhub.bucket-public",
+        "securityhub.bucket-public",
+        "accessanalyzer.bucket-shared-with-the-world",
+        "accessanalyzer.bucket-shared-with-the-world",
+        "posture.bucket-misconfigured",
+    ];
+    assert_eq!(rules, expected);
+}
+
+#[test]
+fn a_member_whose_name_cannot_be_read_hides_no_event() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("r.yml"), RULE).unwrap();
+    let events = folder.path().join("e.ndjson");
+    let event = r#"{"eventID":"e-1","\ud800":{"x":1},"eventName":"StopLogging"}"#;
+    std::fs::write(&events, event).unwrap();
+    let output = run(detect(folder.path()).arg("--rules").arg(folder.path()).arg(&events));
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert_eq!(hits(&output)[0]["event_id"], "e-1");
+}
+
+#[test]
+fn rules_are_read_from_files_only_and_nothing_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (given, inside) = (folder.path().join("r.yml"), folder.path().join("rules/r.yml"));
+    std::fs::create_dir(folder.path().join("rules")).unwrap();
+    for queue in [&given, &inside] {
+        assert!(Command::new("mkfifo").arg(queue).status().unwrap().success());
+    }
+    let events = folder.path().join("e.json");
+    std::fs::write(&events, "{}").unwrap();
+    std::fs::write(folder.path().join("rules/good.yml"), RULE).unwrap();
+    for (rules, queue) in [(given.as_path(), &given), (inside.parent().unwrap(), &inside)] {
+        let detected = run(detect(folder.path()).arg("--rules").arg(rules).arg(&events));
+        let mut respond = aisaws(&folder.path().join("s.sqlite"));
+        let responded = run(respond.env("AISAWS_DETECT_RULES", rules).arg("respond").arg(&events));
+        for output in [detected, responded] {
+            let told = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{told}");
+            let reason = "is no file; rules are read from files and folders";
+            assert!(told.contains(&format!("`{}` {reason}", queue.display())), "{told}");
+        }
+    }
+}
+
+#[test]
 fn our_own_rules_name_the_resource() {
     let folder = tempfile::tempdir().unwrap();
     let events = folder.path().join("e.json");

@@ -12,6 +12,7 @@ mod correlation;
 mod crash;
 mod detect;
 mod edges;
+mod enrichment;
 mod machine;
 mod metrics;
 mod noise;
