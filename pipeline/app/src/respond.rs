@@ -195,8 +195,8 @@ impl Responder {
             for (_, incident) in chain {
                 // Also brings a vote that was cast while no process could deliver it.
                 let outcome = match deliver(ports, incident).await {
-                    Ok(()) => ports.orchestrator.drive(incident).await,
-                    failed => failed,
+                    Ok(_) => ports.orchestrator.drive(incident).await,
+                    Err(e) => Err(e),
                 };
                 // Later incidents of this resource wait for the next run, others go on.
                 if let Err(e) = outcome {

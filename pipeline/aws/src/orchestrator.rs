@@ -182,13 +182,13 @@ impl Orchestrator for StepFunctions {
         Ok(running.into_iter().map(|(incident, _)| incident).collect())
     }
 
-    async fn answer(&self, token: &str, ballot: &Ballot) -> Result<(), StoreError> {
+    async fn answer(&self, token: &str, ballot: &Ballot) -> Result<bool, StoreError> {
         let action = "deliver a vote";
         let send = self.client.send_task_success().task_token(token);
         let send = send.output(payload(action, ballot)?);
         match send.send().await.map_err(failed("states:SendTaskSuccess")) {
-            Ok(_) => Ok(()),
-            Err(e) if is_over(&e) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(e) if is_over(&e) => Ok(false),
             Err(e) => Err(store_error(action, e)),
         }
     }

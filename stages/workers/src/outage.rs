@@ -75,12 +75,12 @@ impl Orchestrator for Machine {
         Ok(self.waiting.lock().unwrap().clone())
     }
 
-    async fn answer(&self, token: &str, _: &Ballot) -> Result<(), StoreError> {
+    async fn answer(&self, token: &str, _: &Ballot) -> Result<bool, StoreError> {
         if token == "refused" {
             return Err(down("deliver a vote"));
         }
         self.answers.lock().unwrap().push(token.to_owned());
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -183,15 +183,14 @@ async fn deliver_votes(
     outcome
 }
 
-/// Whether there was one.
+/// Whether one waited for it.
 async fn deliver_vote(ports: &Ports, incident: IncidentId) -> Result<bool, StoreError> {
     let standing = ports.approvals.standing(incident).await?;
     if standing.is_none_or(|standing| standing.outcome().is_none()) {
         return Ok(false);
     }
     // An execution that has the answer already ignores it.
-    deliver(ports, incident).await?;
-    Ok(true)
+    Ok(deliver(ports, incident).await? == Some(true))
 }
 
 async fn count_questions(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aisaws_aws::StepFunctions;
 use aisaws_core::canonical::Digest;
+use aisaws_core::conformance::orchestrator::{Waiting, run_all};
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::handoff::{Ballot, Detected, Vote};
 use aisaws_core::port::{Halted, Orchestrator as _, Restart as _, StoreError};
@@ -28,6 +29,11 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
+        Self::patient(300).await
+    }
+
+    /// A machine that waits for so many seconds.
+    async fn patient(seconds: u32) -> Self {
         let config = sdk().await;
         let (sfn, sqs) = (aws_sdk_sfn::Client::new(&config), aws_sdk_sqs::Client::new(&config));
         let queue = sqs.create_queue().queue_name(name("questions")).send().await.unwrap();
@@ -35,7 +41,7 @@ impl Place {
         let definition = json!({
             "StartAt": "Ask",
             "States": { "Ask": {
-                "Type": "Task", "End": true, "TimeoutSeconds": 300,
+                "Type": "Task", "End": true, "TimeoutSeconds": seconds,
                 "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
                 "Parameters": {
                     "QueueUrl": queue,
@@ -114,19 +120,31 @@ async fn an_incident_is_started_once_and_carries_on_with_the_first_answer() {
     let (token, incident) = place.question().await;
     assert_eq!(incident, detected.incident.to_string());
     assert!(orchestrator.beat(&token).await.unwrap());
-    orchestrator.answer(&token, &ballot()).await.unwrap();
+    assert!(orchestrator.answer(&token, &ballot()).await.unwrap());
     let (status, output, _) = place.ended().await;
     assert_eq!(status, ExecutionStatus::Succeeded);
     let output: Ballot = serde_json::from_str(&output.unwrap()).unwrap();
     assert_eq!(output, ballot());
     // Used up: whoever comes with it again is ignored.
     let other = Ballot { vote: Vote::Deny, ..ballot() };
-    orchestrator.answer(&token, &other).await.unwrap();
+    assert!(!orchestrator.answer(&token, &other).await.unwrap());
     orchestrator.fail(&token, "Fault.Permanent", "late").await.unwrap();
     assert!(!orchestrator.beat(&token).await.unwrap());
     // The name stays taken: a late duplicate starts nothing.
     orchestrator.start(&detected).await.unwrap();
     assert_eq!(orchestrator.unfinished().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn who_waits_is_answered_as_claimed() {
+    let (place, hasty) = (Place::new().await, Place::patient(1).await);
+    let (one, other) = (place.orchestrator().await, place.orchestrator().await);
+    one.start(&detected("waits")).await.unwrap();
+    hasty.orchestrator().await.start(&detected("lapses")).await.unwrap();
+    let (waits, lapsed) = (place.question().await.0, hasty.question().await.0);
+    hasty.ended().await;
+    let report = run_all(&one, &other, Waiting { waits: &waits, lapsed: &lapsed }).await;
+    assert_eq!(report.verdict().unwrap(), 2);
 }
 
 #[tokio::test]

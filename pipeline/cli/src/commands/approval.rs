@@ -2,13 +2,13 @@
 
 use std::io::{BufRead, IsTerminal};
 
-use aisaws_app::approve;
+use aisaws_app::approve::{self, Heard, Voted};
 use aisaws_core::canonical::Digest;
 use aisaws_core::handoff::Vote;
 use aisaws_core::id::IncidentId;
 use aisaws_core::ledger::Entry;
 use aisaws_core::port::{Cast, Ports};
-use aisaws_core::status::proven;
+use aisaws_core::status::{Status, proven};
 use serde_json::json;
 
 use crate::args::{Approval as Command, Format, Place, Vote as Args};
@@ -106,10 +106,10 @@ async fn vote(
     }
     let by = opened.person().await?;
     let _lock = opened.lock().await?;
-    let cast = approve::vote(ports, id, &digest, vote, &by, &args.reason).await?;
+    let voted = approve::vote(ports, id, &digest, vote, &by, &args.reason).await?;
     let links = ports.incidents.ledger(id).await?;
     let status = proven(links.iter().map(|link| &link.entry));
-    let (is_counted, words) = outcome(cast);
+    let (is_counted, words) = outcome(voted);
     match context.format {
         Format::Json => output::json(&json!({
             "incident": id, "digest": digest, "vote": vote, "counted": is_counted,
@@ -118,13 +118,20 @@ async fn vote(
         Format::Text => output::line(&format!("{words}; incident {id} is {}", status_word(status))),
     }
     // In AWS the repair runs elsewhere, after this.
-    let is_over = status.is_final() && status != aisaws_core::status::Status::Failed;
+    let is_over = status.is_final() && status != Status::Failed;
     let is_good = is_counted && (is_over || !opened.runs_here());
     Ok(if is_good { Ended::Done } else { Ended::Attention })
 }
 
-fn outcome(cast: Cast) -> (bool, &'static str) {
+fn outcome(Voted { cast, heard }: Voted) -> (bool, &'static str) {
     match cast {
+        Cast::Counted | Cast::Already if heard == Heard::Ended(Status::Expired) => {
+            (false, "the vote came too late: nobody waited for it any more")
+        }
+        Cast::Counted if heard == Heard::Nobody => (
+            false,
+            "the vote is kept, but nobody waits for it: its time was over, or somebody else brought it just now",
+        ),
         Cast::Counted => (true, "the vote counts"),
         Cast::Noted => (true, "the vote counts, and somebody else has to grant too"),
         Cast::Already => (true, "the same vote was counted before"),

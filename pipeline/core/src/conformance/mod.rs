@@ -16,6 +16,7 @@ pub mod account;
 pub mod approvals;
 pub mod events;
 pub mod incidents;
+pub mod orchestrator;
 pub mod snapshots;
 pub mod windows;
 

@@ -21,9 +21,9 @@ pub trait Orchestrator: Send + Sync {
     /// Incidents whose executions have not ended, waiting ones included; what a stopped
     /// process left is among them.
     async fn unfinished(&self) -> Result<Vec<IncidentId>, StoreError>;
-    /// Brings a human's answer to the execution that waits for it. A token that was used
-    /// or has lapsed is ignored.
-    async fn answer(&self, token: &str, ballot: &Ballot) -> Result<(), StoreError>;
+    /// Brings a human's answer to the execution that waits for it; says whether one did. A token
+    /// that was used, or whose time is over, is ignored.
+    async fn answer(&self, token: &str, ballot: &Ballot) -> Result<bool, StoreError>;
 }
 
 /// An execution that ended without having come to its end: it failed, timed out or was stopped.

@@ -122,12 +122,13 @@ impl Orchestrator for InProcess {
         Ok(names.iter().filter_map(|name| IncidentId::parse(name).ok()).collect())
     }
 
-    async fn answer(&self, token: &str, ballot: &Ballot) -> Result<(), StoreError> {
+    async fn answer(&self, token: &str, ballot: &Ballot) -> Result<bool, StoreError> {
         let action = "deliver a vote";
         let output = serde_json::to_value(ballot)
             .map_err(|e| StoreError::Corrupt { action, source: Box::new(e) })?;
         match self.engine.send_task_success(token, output).await {
-            Ok(_) | Err(EngineError::NotWaiting(_)) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(EngineError::NotWaiting(_)) => Ok(false),
             Err(e) => Err(failed(action)(e)),
         }
     }

@@ -1,6 +1,8 @@
 //! The embedded adapters against the claims of their ports, and what only they have.
 
 #[cfg(test)]
+mod answering;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod correlating;

@@ -50,8 +50,8 @@ impl Orchestrator for Dying {
         Ok(Vec::new())
     }
 
-    async fn answer(&self, _: &str, _: &Ballot) -> Result<(), StoreError> {
-        Ok(())
+    async fn answer(&self, _: &str, _: &Ballot) -> Result<bool, StoreError> {
+        Ok(false)
     }
 }
 

@@ -54,8 +54,8 @@ impl Orchestrator for Strict {
         Ok(Vec::new())
     }
 
-    async fn answer(&self, _: &str, _: &Ballot) -> Result<(), StoreError> {
-        Ok(())
+    async fn answer(&self, _: &str, _: &Ballot) -> Result<bool, StoreError> {
+        Ok(false)
     }
 }
 

@@ -6,12 +6,13 @@
 mod channel;
 mod page;
 
-use aisaws_app::approve;
+use aisaws_app::approve::{self, Heard, Voted};
 use aisaws_app::link::{Claims, LinkKey};
 use aisaws_core::handoff::Vote;
 use aisaws_core::ledger::Entry;
 use aisaws_core::person::person;
 use aisaws_core::port::{Cast, Ports, Standing, StoreError};
+use aisaws_core::status::Status;
 
 use crate::http::{Request, Response};
 pub use channel::LinkChannel;
@@ -162,7 +163,8 @@ async fn cast(
     reason: &str,
 ) -> Result<Response, PageError> {
     let by = claims.approver.as_str();
-    let mut cast = approve::vote(ports, claims.incident, &claims.digest, vote, by, reason).await?;
+    let voted = approve::vote(ports, claims.incident, &claims.digest, vote, by, reason).await?;
+    let Voted { mut cast, heard } = voted;
     if cast == Cast::Already {
         // By the same person, while somebody else's is missing.
         let standing = ports.approvals.standing(claims.incident).await?;
@@ -170,26 +172,54 @@ async fn cast(
             cast = Cast::Noted;
         }
     }
-    let (status, title, line) = match (cast, vote) {
-        (Cast::Counted | Cast::Already, Vote::Grant) => {
-            (200, "Granted", "The repair is on its way; the alert will tell how it ended.")
-        }
-        (Cast::Noted, _) => {
+    let (status, title, line) = match cast {
+        Cast::Counted | Cast::Already => return Ok(decided(vote, cast, heard)),
+        Cast::Noted => {
             (200, "Granted, and waiting", "Your answer counts. Somebody else has to grant it too.")
         }
-        (Cast::Counted | Cast::Already, Vote::Deny) => {
-            (200, "Denied", "The resource is left as it is.")
-        }
-        (Cast::TooLate, _) => {
+        Cast::TooLate => {
             (409, "Too late", "Another answer was given before; this one gets nothing.")
         }
-        (Cast::OtherPlan, _) => (
+        Cast::OtherPlan => (
             409,
             "Another plan",
             "The plan has changed; open the newest link that was sent to you.",
         ),
-        (Cast::NotAsked, _) => (404, "Nothing is asked", "Nothing is asked about this incident."),
-        (Cast::Lapsed, _) => (410, "Lapsed", "The question lapsed before; nothing was changed."),
+        Cast::NotAsked => (404, "Nothing is asked", "Nothing is asked about this incident."),
+        Cast::Lapsed => (410, "Lapsed", "The question lapsed before; nothing was changed."),
     };
     Ok(Page::plain(title, line).response(status))
 }
+
+/// What a vote led to that decided the question, now or before: it is not told to be on its way
+/// unless somebody was waiting for it.
+fn decided(vote: Vote, cast: Cast, heard: Heard) -> Response {
+    let title = match vote {
+        Vote::Grant => "Granted",
+        Vote::Deny => "Denied",
+    };
+    let again = "The same answer was given before; the alert will tell how the incident ends.";
+    let unheard = "Your answer is kept, but nobody waits for it: its time was over, or somebody else \
+                   brought it just now. The alert will tell how the incident ends.";
+    let (status, title, line) = match (heard, cast) {
+        (Heard::GoesOn, _) => match vote {
+            Vote::Grant => {
+                (200, title, "The repair is on its way; the alert will tell how it ended.")
+            }
+            Vote::Deny => (200, title, "The resource is left as it is."),
+        },
+        (Heard::Ended(Status::Expired), _) => {
+            (410, "Too late", "Nobody waited any more: the incident ended as expired, unchanged.")
+        }
+        (Heard::Ended(status), _) => {
+            let line = format!("The incident has ended: `{status}`.");
+            return Page::plain(title, &line).response(200);
+        }
+        (Heard::Nobody | Heard::Nothing, Cast::Already) => (200, title, again),
+        (Heard::Nobody | Heard::Nothing, _) => (202, "Kept", unheard),
+    };
+    Page::plain(title, line).response(status)
+}
+
+#[cfg(test)]
+mod tests;
