@@ -13,6 +13,7 @@
 
 mod asks;
 mod commands;
+mod correlating;
 mod deaths;
 mod deploying;
 mod fights;
