@@ -228,12 +228,16 @@ fn each_role_is_entered_by_whom_it_is_for() {
         let arn = |name: &&str| json!({ "Fn::GetAtt": [format!("{name}Role"), "Arn"] });
         json!({ "AWS": names.iter().map(arn).collect::<Vec<_>>() })
     };
+    // A member names the responder's account, and its roles in the condition.
+    let responder = "arn:${AWS::Partition}:iam::${ResponderAccount}";
+    let account = json!({ "AWS": { "Fn::Sub": format!("{responder}:root") } });
     let members = |names: &[&str]| -> Value {
-        let arn = |name: &&str| {
-            let role = "arn:${AWS::Partition}:iam::${ResponderAccount}:role/${Prefix}";
-            json!({ "Fn::Sub": format!("{role}-{name}") })
-        };
-        json!({ "AWS": names.iter().map(arn).collect::<Vec<_>>() })
+        let arn =
+            |name: &&str| json!({ "Fn::Sub": format!("{responder}:role/${{Prefix}}-{name}") });
+        let mut condition = secret.clone();
+        let roles: Vec<Value> = names.iter().map(arn).collect();
+        condition["ArnEquals"] = json!({ "aws:PrincipalArn": roles });
+        condition
     };
     let mut expected: BTreeMap<String, (Value, Value)> = FUNCTIONS
         .iter()
@@ -248,9 +252,9 @@ fn each_role_is_entered_by_whom_it_is_for() {
     let writing = roles(&["Remediate", "RollBack"]);
     expected.insert("template ResponderRole".into(), (writing, secret.clone()));
     let reading = members(&["intake", "prepare", "verify", "sweep", "scan"]);
-    expected.insert("member ReaderRole".into(), (reading, secret.clone()));
+    expected.insert("member ReaderRole".into(), (account.clone(), reading));
     let writing = members(&["remediate", "roll-back"]);
-    expected.insert("member ResponderRole".into(), (writing, secret));
+    expected.insert("member ResponderRole".into(), (account, writing));
     let mut found = BTreeMap::new();
     for statement in statements().into_iter().filter(|s| s.kind == "trust") {
         assert_eq!(statement.actions(), ["sts:AssumeRole"], "{}", statement.place());
