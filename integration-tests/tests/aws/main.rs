@@ -12,6 +12,7 @@
 )]
 
 mod asks;
+mod bus;
 mod commands;
 mod deaths;
 mod deploying;

@@ -9,7 +9,7 @@ use aisaws_core::status::Status;
 use serde_json::{Value, json};
 
 use crate::stage::listener::{Alert, Listener};
-use crate::stage::{ACCOUNT, Deployment, Story, call, event};
+use crate::stage::{ACCOUNT, Deployment, Story, event};
 
 /// The actions that repaired, and what the read-back said.
 fn repair(story: &Story) -> (Vec<String>, bool) {
@@ -139,29 +139,4 @@ async fn an_event_is_kept_and_its_raw_text_is_archived() {
         digest: Digest::of_bytes(stored.raw.as_bytes()),
     };
     assert_eq!(archive.load(&reference).await.unwrap(), stored.raw.as_bytes());
-}
-
-/// The way that events really come. Only AWS itself may send from a source `aws.*`, so that what a
-/// test can send passes the rules of the stack, which do not look at the source, and is refused by
-/// intake, which does.
-#[tokio::test]
-async fn the_rules_bring_calls_from_the_bus_and_intake_takes_none_that_aws_did_not_send() {
-    let Some(stage) = Deployment::shared().await else { return };
-    let bucket = stage.target.open_bucket().await;
-    let envelope = event::acl_opened(&bucket, &event::user());
-    let entries = json!({ "Entries": [{
-        "Source": "test.cloudtrail", "DetailType": envelope["detail-type"],
-        "Detail": envelope["detail"].to_string(),
-    }] });
-    let (status, body) =
-        call::json(&call::root(), "events", &stage.endpoint(), "AWSEvents.PutEvents", &entries)
-            .await;
-    assert_eq!(status, 200, "{body}");
-    let body: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body["FailedEntryCount"], 0, "{body}");
-    let dead = stage.dead(|dead| dead.body.contains(&bucket)).await;
-    assert!(dead.reason.contains("`test.cloudtrail`"), "{}", dead.reason);
-    let came: Value = serde_json::from_str(&dead.body).unwrap();
-    assert_eq!(came["detail"], envelope["detail"]);
-    assert!(stage.target.is_public(&bucket).await && stage.stories(&bucket).await.is_empty());
 }
