@@ -99,6 +99,16 @@ impl Handler for Obedient {
     }
 }
 
+/// Takes nothing.
+struct Deadly;
+
+#[async_trait]
+impl Handler for Deadly {
+    async fn handle(&self, batch: &[Delivery]) -> Vec<Outcome> {
+        vec![Outcome::Dead("too long to be an event".to_owned()); batch.len()]
+    }
+}
+
 async fn drained(queue: &Queue, handler: &dyn Handler, messages: u32) -> Tally {
     let mut total = Tally::default();
     for _ in 0..50 {
@@ -145,6 +155,27 @@ async fn a_dead_letter_has_its_body_its_id_and_the_reason() {
     assert_eq!(attributes["reason"].string_value(), Some("line 1 is no\u{fffd} JSON"));
     let id = handler.came.lock().unwrap()[0].id.clone();
     assert_eq!(attributes["message_id"].string_value(), Some(id.as_str()));
+}
+
+#[tokio::test]
+async fn a_dead_letter_as_long_as_a_message_may_be_is_cut_and_keeps_its_reason() {
+    let place = Place::new().await;
+    // The limit of both queues, as they were made.
+    let longest = "ü".repeat(512 * 1024);
+    place.send(&[&longest]).await;
+    let queue = place.queue(Duration::from_mins(1)).await;
+    let tally = drained(&queue, &Deadly, 1).await;
+    assert_eq!(tally, Tally { done: 0, later: 0, dead: 1 });
+    assert_eq!(place.counts().await, ("0".to_owned(), "0".to_owned()));
+    let receive = place.client.receive_message().queue_url(&place.dead);
+    let letters = receive.message_attribute_names("All").send().await.unwrap();
+    let [letter] = letters.messages() else { panic!("no letter") };
+    let body = letter.body().unwrap();
+    assert!(longest.starts_with(body) && body.len() > longest.len() - 1024, "{}", body.len());
+    let attributes = letter.message_attributes().unwrap();
+    assert_eq!(attributes["reason"].string_value(), Some("too long to be an event"));
+    let whole = attributes["whole"].string_value().unwrap();
+    assert!(whole.starts_with("1048576 bytes, "), "{whole}");
 }
 
 #[tokio::test]
