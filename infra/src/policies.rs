@@ -543,4 +543,61 @@ mod tests {
             assert!(!grants(function).is_empty(), "{}", function.name);
         }
     }
+
+    /// What somebody who calls a service needs on the key with which what it keeps is encrypted.
+    /// Sources: S3 user guide, "Using server-side encryption with AWS KMS keys" (a part of a large
+    /// upload is decrypted again); SNS developer guide, "Key management" (publishers); DynamoDB
+    /// developer guide, "Encryption at rest usage notes" (the table's key is unwrapped for the caller).
+    const NEEDED: &[(&str, &[&str])] = &[
+        ("dynamodb:", &["kms:Decrypt"]),
+        ("s3:GetObject", &["kms:Decrypt"]),
+        ("s3:PutObject", &["kms:Decrypt", "kms:GenerateDataKey"]),
+        ("sns:Publish", &["kms:Decrypt", "kms:GenerateDataKey"]),
+    ];
+
+    /// The resources of the template whose content the key encrypts.
+    fn encrypted() -> BTreeSet<&'static str> {
+        let (mut found, mut resource) = (BTreeSet::new(), "");
+        for line in include_str!("../base.yaml").lines() {
+            let name = line.strip_prefix("  ").and_then(|line| line.strip_suffix(':'));
+            resource = name.filter(|name| !name.starts_with(' ')).unwrap_or(resource);
+            let line = line.trim_start().to_ascii_lowercase();
+            if line.starts_with("kmsmasterkeyid:") || line.starts_with("kmskeyid:") {
+                assert!(line.ends_with("!getatt key.arn"), "{line}");
+                found.insert(resource);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn who_touches_what_is_encrypted_may_use_the_key_as_that_needs_it() {
+        // Alarms are told by services, which the key's own policy names; queues have a key of SQS's.
+        assert_eq!(encrypted(), BTreeSet::from(["AlarmTopic", "Bucket", "Table", "Topic"]));
+        for function in FUNCTIONS {
+            let policy = of(function);
+            let statements = policy["Statement"].as_array().unwrap();
+            let (mut needed, mut granted) = (BTreeSet::new(), BTreeSet::new());
+            for statement in statements.iter().filter(|s| s["Effect"] == "Allow") {
+                let on_key = statement["Resource"] == json!([arn("Key")]);
+                for action in statement["Action"].as_array().unwrap() {
+                    let action = action.as_str().unwrap();
+                    let by = NEEDED.iter().filter(|(prefix, _)| action.starts_with(prefix));
+                    needed.extend(by.flat_map(|(_, keys)| *keys).copied());
+                    if action.starts_with("kms:") {
+                        assert!(on_key, "{} may use another key", function.name);
+                        granted.insert(action);
+                    } else {
+                        assert!(
+                            !["s3:", "sns:", "dynamodb:"].iter().any(|s| action.starts_with(s))
+                                || NEEDED.iter().any(|(prefix, _)| action.starts_with(prefix)),
+                            "nobody wrote down what `{action}` needs"
+                        );
+                    }
+                }
+            }
+            // No less, and no more.
+            assert_eq!(granted, needed, "{}", function.name);
+        }
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{Deployment, STACK, call, event};
 
-async fn ask(stage: &Deployment, operation: &str, body: &Value) -> Value {
+pub(crate) async fn ask(stage: &Deployment, operation: &str, body: &Value) -> Value {
     let operation = format!("AWSEvents.{operation}");
     let (status, answer) =
         call::json(&call::root(), "events", &stage.endpoint(), &operation, body).await;
@@ -23,7 +23,7 @@ async fn rules(stage: &Deployment) -> Vec<Value> {
     rules.as_array().unwrap().clone()
 }
 
-async fn lets_through(stage: &Deployment, pattern: &str, event: &Value) -> bool {
+pub(crate) async fn lets_through(stage: &Deployment, pattern: &str, event: &Value) -> bool {
     let asked = json!({ "EventPattern": pattern, "Event": event.to_string() });
     ask(stage, "TestEventPattern", &asked).await["Result"].as_bool().unwrap()
 }

@@ -34,4 +34,5 @@ mod response;
 mod roles;
 mod stage;
 mod storm;
+mod watching;
 mod worker;

@@ -93,7 +93,7 @@ pub(crate) struct Deployment {
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) iam: aws_sdk_iam::Client,
-    sns: aws_sdk_sns::Client,
+    pub(crate) sns: aws_sdk_sns::Client,
     /// The protected account.
     pub(crate) target: Target,
 }
