@@ -15,7 +15,7 @@ use super::item::{Body, Unreadable};
 use super::layout::INLINE_BYTES;
 use crate::archive::{Archive, ArchiveError};
 use crate::connect::Aws;
-use crate::fault::CallError;
+use crate::fault::{CallError, Meaning};
 
 /// Ledgers that may be written at once by one process.
 const LANES: usize = 64;
@@ -107,12 +107,20 @@ impl Store {
 pub(super) fn doing(action: &'static str) -> impl FnOnce(Trouble) -> StoreError {
     move |trouble| {
         let fault = match &trouble {
-            Trouble::Call(e) => e.fault(),
+            Trouble::Call(e) => match e.meaning {
+                // DynamoDB says so of its table, never of an item: no input mends that.
+                Meaning::NotFound => Fault::Permanent,
+                _ => e.fault(),
+            },
             Trouble::Archive(ArchiveError::Altered(_) | ArchiveError::Missing(_))
             | Trouble::Unreadable(_) => {
                 return StoreError::Corrupt { action, source: Box::new(trouble) };
             }
-            Trouble::Archive(e) => e.fault(),
+            // An object may be anything, its key is ours: what S3 refuses is the bucket or its key.
+            Trouble::Archive(e) => match e.fault() {
+                Fault::BadInput => Fault::Permanent,
+                other => other,
+            },
             Trouble::Contended(_) => Fault::Transient,
             Trouble::Json(_) | Trouble::Request(_) => Fault::Permanent,
             Trouble::NotFound { what, id } => {

@@ -191,7 +191,7 @@ async fn a_store_that_cannot_be_reached_may_be_later_and_one_without_a_table_ref
     assert_eq!(error.fault(), Fault::Transient, "{error:?}");
     let store = Store::new(&aws().await, &name("missing"), archive().await, Arc::new(SystemClock));
     let error = store.load(&digest).await.unwrap_err();
-    assert!(matches!(error, StoreError::Refused { fault: Fault::BadInput, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Refused { fault: Fault::Permanent, .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -215,4 +215,21 @@ async fn a_question_of_an_incident_that_ended_leaves_the_list() {
     assert_eq!(store.open_questions(at).await.unwrap(), []);
     let standing = store.standing(id).await.unwrap().unwrap();
     assert_eq!(standing.question, question, "it is on record");
+}
+
+/// A message is laid aside for ever where the fault is its own. That of a deployment is not.
+#[tokio::test]
+async fn a_table_or_a_bucket_that_is_missing_is_no_bad_input() {
+    let large = "x".repeat(100 * 1024);
+    let clock = Arc::new(SystemClock);
+    let table = Store::new(&aws().await, &name("missing"), archive().await, clock.clone());
+    let error = Events::append(&table, vec![record("a", 1, &[], &[])]).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Permanent, "{error:?}");
+    let nowhere = aisaws_aws::archive::Archive::new(&aws().await, &name("missing"));
+    let bucket = Store::new(&aws().await, &name("aisaws"), nowhere, clock);
+    bucket.ensure_table().await.unwrap();
+    let mut long = record("a", 1, &[], &[]);
+    long.event.raw = json!({ "long": large }).to_string();
+    let error = Events::append(&bucket, vec![long]).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Permanent, "{error:?}");
 }
