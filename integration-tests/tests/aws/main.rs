@@ -28,6 +28,7 @@ mod process;
 mod program;
 mod quorum;
 mod reconcile;
+mod redrive;
 mod repairs;
 mod replays;
 mod response;

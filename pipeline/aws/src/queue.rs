@@ -34,7 +34,8 @@ const REASON_CHARS: usize = 1000;
 /// Attributes of a dead letter, and their type.
 const REASON: &str = "reason";
 const MESSAGE_ID: &str = "message_id";
-const WHOLE: &str = "whole";
+/// Of a letter of which there is only the start.
+pub(crate) const WHOLE: &str = "whole";
 const TEXT: &str = "String";
 
 /// A message as the handler gets it.
