@@ -285,8 +285,8 @@ pub fn variables(function: &Function) -> Value {
                 let members = json!({ "Fn::Join": [",", { "Ref": "MemberAccounts" }] });
                 set("AISAWS_MEMBER_ACCOUNTS", members);
             }
-            Grant::Table(_)
-            | Grant::Archive(..)
+            Grant::Table(_) => set("AISAWS_EVENT_DAYS", json!({ "Ref": "RawEventDays" })),
+            Grant::Archive(..)
             | Grant::KeepReplays
             | Grant::TakeMessages
             | Grant::AnswerExecution => {}

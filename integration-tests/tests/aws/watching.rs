@@ -1,6 +1,8 @@
 //! Who watches the watcher: changes to what the responder runs on are told, and links that grant
 //! repairs reach nobody else.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use crate::bus::{ask, lets_through};
@@ -24,16 +26,19 @@ async fn told_by(stage: &Deployment, envelope: &Value) -> Vec<String> {
     told
 }
 
+/// Of the topic of alerts.
+async fn attributes(stage: &Deployment) -> HashMap<String, String> {
+    let ask = stage.sns.get_topic_attributes().topic_arn(stage.output("TopicArn"));
+    ask.send().await.unwrap().attributes.unwrap()
+}
+
 /// Records have the fields that the CloudTrail pages of the services' guides show.
 #[tokio::test]
 async fn who_changes_what_the_responder_runs_on_is_told_of() {
     let Some(stage) = Deployment::shared().await else { return };
     let topic = stage.output("TopicArn");
-    let encryption = stage.s3.get_bucket_encryption().bucket(stage.output("BucketName"));
-    let encryption = encryption.send().await.unwrap();
-    let rules = encryption.server_side_encryption_configuration().unwrap().rules();
-    let key = rules[0].apply_server_side_encryption_by_default().unwrap().kms_master_key_id();
-    let key = key.unwrap();
+    let attributes = attributes(&stage).await;
+    let key = attributes["KmsMasterKeyId"].as_str();
     let other = format!("arn:aws:sns:{REGION}:{ACCOUNT}:weather");
     let subscribe = |topic: &str| json!({ "topicArn": topic, "protocol": "email", "endpoint": "HIDDEN_DUE_TO_SECURITY_REASONS" });
     let function = json!({ "functionName": format!("{STACK}-decide") });
@@ -76,9 +81,7 @@ async fn who_changes_what_the_responder_runs_on_is_told_of() {
 #[tokio::test]
 async fn nobody_else_may_subscribe_to_what_carries_the_links() {
     let Some(stage) = Deployment::shared().await else { return };
-    let attributes = stage.sns.get_topic_attributes().topic_arn(stage.output("TopicArn"));
-    let attributes = attributes.send().await.unwrap().attributes.unwrap();
-    let policy: Value = serde_json::from_str(&attributes["Policy"]).unwrap();
+    let policy: Value = serde_json::from_str(&attributes(&stage).await["Policy"]).unwrap();
     let statements = policy["Statement"].as_array().unwrap();
     let denied: Vec<_> = statements.iter().filter(|s| s["Effect"] == "Deny").collect();
     let [denied] = denied.as_slice() else { panic!("{policy:#}") };

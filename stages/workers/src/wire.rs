@@ -141,7 +141,10 @@ impl Wired {
     ) -> Self {
         let config = limited(config);
         let archive = Archive::new(&aws, &settings.bucket);
-        let store = Store::new(&aws, &settings.table, archive, Arc::clone(&clock));
+        let mut store = Store::new(&aws, &settings.table, archive, Arc::clone(&clock));
+        if let Some(days) = settings.event_days {
+            store = store.keeping(days);
+        }
         let account =
             Arc::new(AwsAccount::new(&aws, reach(&settings, entrance), Arc::new(store.clone())));
         let machine = settings.state_machine.as_deref().unwrap_or_default();

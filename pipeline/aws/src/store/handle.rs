@@ -11,6 +11,7 @@ use aisaws_core::port::{Clock, StoreError};
 use aisaws_core::seen::Known;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::expiry;
 use super::item::{Body, Unreadable};
 use super::layout::INLINE_BYTES;
 use crate::archive::{Archive, ArchiveError};
@@ -32,6 +33,8 @@ pub struct Store {
     /// What is known to be stored as seen.
     pub(super) seen: Arc<Mutex<Known>>,
     lanes: Arc<[Mutex<()>]>,
+    /// For how long items are kept that may go by themselves.
+    pub(super) days_kept: u32,
 }
 
 impl std::fmt::Debug for Store {
@@ -67,7 +70,8 @@ impl Store {
     pub fn new(aws: &Aws, table: &str, archive: Archive, clock: Arc<dyn Clock>) -> Self {
         let lanes = (0..LANES).map(|_| Mutex::new(())).collect();
         let (days, seen) = (Arc::default(), Arc::default());
-        Self { client: aws.dynamodb(), table: table.into(), archive, clock, days, seen, lanes }
+        let (client, table) = (aws.dynamodb(), table.into());
+        Self { client, table, archive, clock, days, seen, lanes, days_kept: expiry::DAYS }
     }
 
     /// Waits for the others of this process that write the same ledger. Other processes are told
