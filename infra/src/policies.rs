@@ -20,6 +20,8 @@ enum Grant {
     Archive(&'static [&'static str], &'static [&'static str]),
     /// Keeps results of replays.
     KeepReplays,
+    /// Keeps what incidents stand on.
+    KeepEvidence,
     /// Reads the queue of events.
     TakeMessages,
     /// Puts what cannot be taken in where people look.
@@ -77,8 +79,8 @@ const RAW: &str = "raw-events/";
 
 fn grants(function: &Function) -> Vec<Grant> {
     use Grant::{
-        AnswerExecution, Archive, AssumeReader, AssumeResponder, Bury, KeepReplays, ListExecutions,
-        Publish, StartExecution, Table, TakeMessages,
+        AnswerExecution, Archive, AssumeReader, AssumeResponder, Bury, KeepEvidence, KeepReplays,
+        ListExecutions, Publish, StartExecution, Table, TakeMessages,
     };
     match function.name {
         "Intake" => vec![
@@ -96,7 +98,9 @@ fn grants(function: &Function) -> Vec<Grant> {
         }
         "Verify" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), AssumeReader],
         "AskHuman" => vec![Table(RECORDS), Publish],
-        "Alert" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), Publish],
+        "Alert" => {
+            vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), KeepEvidence, Publish]
+        }
         "Remediate" | "RollBack" => vec![
             Table(REPAIRS),
             Archive(&["s3:GetObject", "s3:PutObject"], &[BODIES]),
@@ -150,6 +154,10 @@ fn statements(grant: Grant) -> Vec<Value> {
         Grant::KeepReplays => {
             let objects = sub("${Bucket.Arn}/bodies/replay/*");
             vec![statement("KeepReplays", &["s3:PutObject"], &[objects])]
+        }
+        Grant::KeepEvidence => {
+            let objects = sub("${Bucket.Arn}/evidence/*");
+            vec![statement("KeepEvidence", &["s3:PutObject"], &[objects])]
         }
         Grant::TakeMessages => vec![statement(
             "TakeMessages",
@@ -217,7 +225,7 @@ pub fn of(function: &Function) -> Value {
     let grants = grants(function);
     let encrypts = grants.iter().any(|grant| match grant {
         Grant::Archive(actions, _) => actions.contains(&"s3:PutObject"),
-        Grant::Publish | Grant::KeepReplays => true,
+        Grant::Publish | Grant::KeepReplays | Grant::KeepEvidence => true,
         _ => false,
     });
     let key: &[&str] =
@@ -288,6 +296,7 @@ pub fn variables(function: &Function) -> Value {
             Grant::Table(_) => set("AISAWS_EVENT_DAYS", json!({ "Ref": "RawEventDays" })),
             Grant::Archive(..)
             | Grant::KeepReplays
+            | Grant::KeepEvidence
             | Grant::TakeMessages
             | Grant::AnswerExecution => {}
         }

@@ -25,6 +25,7 @@ use aisaws_verify::{RollBack, Verify};
 use async_trait::async_trait;
 
 use crate::approval::LinkChannel;
+use crate::evidence::WithEvidence;
 use crate::intake::{DeadLetterQueue, Intake, Message};
 use crate::measured::Measured;
 use crate::metrics::Metrics;
@@ -350,6 +351,11 @@ impl Wired {
             None => TellLogged::Never,
         };
         Alert::new(self.ports.incidents.clone(), self.channels(), logged)
+    }
+
+    /// The same, after which what the incident stands on is in the archive too.
+    pub fn alert_with_evidence(&self) -> WithEvidence {
+        WithEvidence::new(self.alert(), self.store.clone())
     }
 
     fn channels(&self) -> Vec<Arc<dyn Channel>> {
