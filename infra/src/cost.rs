@@ -176,7 +176,7 @@ pub fn estimate(prices: &Prices, load: Load) -> Result<Vec<Line>, PriceError> {
         ),
         ("DynamoDB", "GB stored", "dynamodb.gb_months", table_gb),
         ("DynamoDB", "GB in continuous backup", "dynamodb.backup_gb_months", table_gb),
-        ("S3", "PUT requests", "s3.put_requests", events + incidents * 3.0),
+        ("S3", "PUT requests", "s3.put_requests", events + incidents * 6.0),
         ("S3", "GET requests", "s3.get_requests", incidents * 10.0),
         ("S3", "GB stored", "s3.gb_months", events * ARCHIVED_KB * months_kept / 1e6),
         (

@@ -20,6 +20,8 @@ enum Grant {
     Archive(&'static [&'static str], &'static [&'static str]),
     /// Keeps results of replays.
     KeepReplays,
+    /// Keeps what incidents stand on.
+    KeepEvidence,
     /// Reads the queue of events.
     TakeMessages,
     /// Puts what cannot be taken in where people look.
@@ -77,8 +79,8 @@ const RAW: &str = "raw-events/";
 
 fn grants(function: &Function) -> Vec<Grant> {
     use Grant::{
-        AnswerExecution, Archive, AssumeReader, AssumeResponder, Bury, KeepReplays, ListExecutions,
-        Publish, StartExecution, Table, TakeMessages,
+        AnswerExecution, Archive, AssumeReader, AssumeResponder, Bury, KeepEvidence, KeepReplays,
+        ListExecutions, Publish, StartExecution, Table, TakeMessages,
     };
     match function.name {
         "Intake" => vec![
@@ -96,7 +98,9 @@ fn grants(function: &Function) -> Vec<Grant> {
         }
         "Verify" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), AssumeReader],
         "AskHuman" => vec![Table(RECORDS), Publish],
-        "Alert" => vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), Publish],
+        "Alert" => {
+            vec![Table(LEDGER), Archive(&["s3:GetObject"], &[BODIES]), KeepEvidence, Publish]
+        }
         "Remediate" | "RollBack" => vec![
             Table(REPAIRS),
             Archive(&["s3:GetObject", "s3:PutObject"], &[BODIES]),
@@ -150,6 +154,10 @@ fn statements(grant: Grant) -> Vec<Value> {
         Grant::KeepReplays => {
             let objects = sub("${Bucket.Arn}/bodies/replay/*");
             vec![statement("KeepReplays", &["s3:PutObject"], &[objects])]
+        }
+        Grant::KeepEvidence => {
+            let objects = sub("${Bucket.Arn}/evidence/*");
+            vec![statement("KeepEvidence", &["s3:PutObject"], &[objects])]
         }
         Grant::TakeMessages => vec![statement(
             "TakeMessages",
@@ -217,7 +225,7 @@ pub fn of(function: &Function) -> Value {
     let grants = grants(function);
     let encrypts = grants.iter().any(|grant| match grant {
         Grant::Archive(actions, _) => actions.contains(&"s3:PutObject"),
-        Grant::Publish | Grant::KeepReplays => true,
+        Grant::Publish | Grant::KeepReplays | Grant::KeepEvidence => true,
         _ => false,
     });
     let key: &[&str] =
@@ -285,9 +293,10 @@ pub fn variables(function: &Function) -> Value {
                 let members = json!({ "Fn::Join": [",", { "Ref": "MemberAccounts" }] });
                 set("AISAWS_MEMBER_ACCOUNTS", members);
             }
-            Grant::Table(_)
-            | Grant::Archive(..)
+            Grant::Table(_) => set("AISAWS_EVENT_DAYS", json!({ "Ref": "RawEventDays" })),
+            Grant::Archive(..)
             | Grant::KeepReplays
+            | Grant::KeepEvidence
             | Grant::TakeMessages
             | Grant::AnswerExecution => {}
         }
@@ -558,6 +567,63 @@ mod tests {
     fn every_function_is_granted_something() {
         for function in FUNCTIONS {
             assert!(!grants(function).is_empty(), "{}", function.name);
+        }
+    }
+
+    /// What somebody who calls a service needs on the key with which what it keeps is encrypted.
+    /// Sources: S3 user guide, "Using server-side encryption with AWS KMS keys" (a part of a large
+    /// upload is decrypted again); SNS developer guide, "Key management" (publishers); DynamoDB
+    /// developer guide, "Encryption at rest usage notes" (the table's key is unwrapped for the caller).
+    const NEEDED: &[(&str, &[&str])] = &[
+        ("dynamodb:", &["kms:Decrypt"]),
+        ("s3:GetObject", &["kms:Decrypt"]),
+        ("s3:PutObject", &["kms:Decrypt", "kms:GenerateDataKey"]),
+        ("sns:Publish", &["kms:Decrypt", "kms:GenerateDataKey"]),
+    ];
+
+    /// The resources of the template whose content the key encrypts.
+    fn encrypted() -> BTreeSet<&'static str> {
+        let (mut found, mut resource) = (BTreeSet::new(), "");
+        for line in include_str!("../base.yaml").lines() {
+            let name = line.strip_prefix("  ").and_then(|line| line.strip_suffix(':'));
+            resource = name.filter(|name| !name.starts_with(' ')).unwrap_or(resource);
+            let line = line.trim_start().to_ascii_lowercase();
+            if line.starts_with("kmsmasterkeyid:") || line.starts_with("kmskeyid:") {
+                assert!(line.ends_with("!getatt key.arn"), "{line}");
+                found.insert(resource);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn who_touches_what_is_encrypted_may_use_the_key_as_that_needs_it() {
+        // Alarms are told by services, which the key's own policy names; queues have a key of SQS's.
+        assert_eq!(encrypted(), BTreeSet::from(["AlarmTopic", "Bucket", "Table", "Topic"]));
+        for function in FUNCTIONS {
+            let policy = of(function);
+            let statements = policy["Statement"].as_array().unwrap();
+            let (mut needed, mut granted) = (BTreeSet::new(), BTreeSet::new());
+            for statement in statements.iter().filter(|s| s["Effect"] == "Allow") {
+                let on_key = statement["Resource"] == json!([arn("Key")]);
+                for action in statement["Action"].as_array().unwrap() {
+                    let action = action.as_str().unwrap();
+                    let by = NEEDED.iter().filter(|(prefix, _)| action.starts_with(prefix));
+                    needed.extend(by.flat_map(|(_, keys)| *keys).copied());
+                    if action.starts_with("kms:") {
+                        assert!(on_key, "{} may use another key", function.name);
+                        granted.insert(action);
+                    } else {
+                        assert!(
+                            !["s3:", "sns:", "dynamodb:"].iter().any(|s| action.starts_with(s))
+                                || NEEDED.iter().any(|(prefix, _)| action.starts_with(prefix)),
+                            "nobody wrote down what `{action}` needs"
+                        );
+                    }
+                }
+            }
+            // No less, and no more.
+            assert_eq!(granted, needed, "{}", function.name);
         }
     }
 }

@@ -316,7 +316,7 @@ fn lambda(function: &Function) -> Value {
         Artifact::Write => "WriteArtifactKey",
     };
     let variables = policies::variables(function);
-    json!({
+    let mut resource = json!({
         "Type": "AWS::Lambda::Function",
         "Properties": {
             "FunctionName": named(function),
@@ -338,7 +338,17 @@ fn lambda(function: &Function) -> Value {
             },
             "Environment": { "Variables": variables },
         },
-    })
+    });
+    // The one that anybody may call. A ceiling is part of the account's quota: it is the owner's.
+    if function.name == "Approval"
+        && let Some(Value::Object(properties)) = resource.get_mut("Properties")
+    {
+        let ceiling = json!({ "Fn::If": [
+            "HasApprovalConcurrency", reference("ApprovalConcurrency"), reference("AWS::NoValue"),
+        ] });
+        properties.insert("ReservedConcurrentExecutions".to_owned(), ceiling);
+    }
+    resource
 }
 
 /// Room in a function's own folder: a replay has its scratch store there. 512 is what is always given.
@@ -379,5 +389,37 @@ mod tests {
         assert_eq!(kept, KEPT);
         assert_eq!(BASE.matches("DeletionPolicy:").count(), KEPT.len());
         assert_eq!(BASE.matches("UpdateReplacePolicy: Retain\n").count(), KEPT.len());
+    }
+    /// The text of a resource of the base, which is indented by four.
+    fn base(resource: &str) -> String {
+        let (_, behind) = BASE.split_once(&format!("\n  {resource}:\n")).unwrap();
+        let lines = behind.lines().take_while(|line| line.starts_with("    "));
+        lines.flat_map(|line| [line, "\n"]).collect()
+    }
+
+    #[test]
+    fn the_topic_with_the_links_takes_no_subscriber_that_nobody_named() {
+        let policy = base("TopicPolicy");
+        assert!(policy.contains("Effect: Deny\n") && policy.contains("Action: sns:Subscribe\n"));
+        for (subscription, address) in [
+            ("AlertSubscription", "AlertEmail"),
+            ("ApproverSubscription", "ApproverEmail"),
+            ("SecondApproverSubscription", "SecondApproverEmail"),
+        ] {
+            let text = base(subscription);
+            assert!(text.contains("TopicArn: !Ref Topic\n"), "{text}");
+            assert!(text.contains(&format!("Endpoint: !Ref {address}\n")), "{text}");
+            assert!(text.contains("DependsOn: TopicPolicy\n"), "{text}");
+            assert!(policy.contains(&format!("!Ref {address}, nobody]")), "{policy}");
+        }
+    }
+
+    #[test]
+    fn only_the_public_function_has_a_ceiling() {
+        for function in FUNCTIONS {
+            let resource = lambda(function);
+            let ceiling = resource["Properties"].get("ReservedConcurrentExecutions");
+            assert_eq!(ceiling.is_some(), function.name == "Approval", "{}", function.name);
+        }
     }
 }

@@ -7,6 +7,8 @@
 //! under `<target>/emulators`, or in the folder that `AISAWS_EMULATORS_DIR` names, one folder for
 //! each set of pinned versions.
 //!
+//! Tests that can do without say so by [`or_skipped`], and fail instead where the variable `CI` is set.
+//!
 //! [`proxy`] stands between a program and an emulator, and lets calls fail.
 //!
 //! Start at [`Emulator`].
@@ -18,7 +20,9 @@ mod http;
 mod install;
 mod lint;
 pub mod proxy;
+mod skip;
 
 pub use emulator::{Emulator, dynamodb_local, ministack, ministack_with, moto, python_with_boto3};
 pub use error::EmulatorError;
 pub use lint::cfn_lint;
+pub use skip::or_skipped;

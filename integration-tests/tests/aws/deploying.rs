@@ -8,9 +8,9 @@ use aisaws_aws::deploy::{
 };
 use aisaws_aws::store::Store;
 use aisaws_core::port::Incidents as _;
-use aisaws_emulators::Emulator;
+use aisaws_emulators::{Emulator, or_skipped};
 
-use crate::stage::deployment::{emulator, started};
+use crate::stage::deployment::started;
 use crate::stage::template;
 
 const PACE: Pace = Pace { interval: std::time::Duration::from_millis(200), looks: 300 };
@@ -38,7 +38,7 @@ fn text(output: &Output) -> String {
 
 #[tokio::test]
 async fn the_artifact_bucket_is_ours_and_holds_content_once() {
-    let Some(emulator) = emulator(started()) else { return };
+    let Some(emulator) = or_skipped(started()) else { return };
     let aws = Aws::emulator(&emulator.endpoint()).await;
     let artifacts = Artifacts::ensure(&aws, None).await.unwrap();
     assert_eq!(artifacts.bucket(), "aisaws-artifacts-111122223333-us-east-1");
@@ -53,7 +53,7 @@ async fn the_artifact_bucket_is_ours_and_holds_content_once() {
 
 #[tokio::test]
 async fn what_could_not_be_made_is_named_with_its_reason() {
-    let Some(emulator) = emulator(started()) else { return };
+    let Some(emulator) = or_skipped(started()) else { return };
     let aws = Aws::emulator(&emulator.endpoint()).await;
     let artifacts = Artifacts::ensure(&aws, None).await.unwrap();
     // Of a function that is not there.
@@ -87,7 +87,7 @@ async fn what_could_not_be_made_is_named_with_its_reason() {
 
 #[tokio::test]
 async fn a_proposal_that_is_put_away_leaves_nothing() {
-    let Some(emulator) = emulator(started()) else { return };
+    let Some(emulator) = or_skipped(started()) else { return };
     let aws = Aws::emulator(&emulator.endpoint()).await;
     let artifacts = Artifacts::ensure(&aws, None).await.unwrap();
     let template = br#"{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}"#;
@@ -105,7 +105,7 @@ async fn a_proposal_that_is_put_away_leaves_nothing() {
 
 #[tokio::test]
 async fn the_commands_put_up_change_and_take_down_and_keep_what_was_recorded() {
-    let Some(emulator) = emulator(started()) else { return };
+    let Some(emulator) = or_skipped(started()) else { return };
     let endpoint = emulator.endpoint();
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("template.yaml");
@@ -189,7 +189,7 @@ fn store(aws: &Aws) -> Store {
 
 #[tokio::test]
 async fn a_table_that_is_not_ours_is_no_stack_of_ours_to_take_in() {
-    let Some(emulator) = emulator(started()) else { return };
+    let Some(emulator) = or_skipped(started()) else { return };
     let aws = Aws::emulator(&emulator.endpoint()).await;
     // There is no bucket that says its key.
     store(&aws).ensure_table().await.unwrap();

@@ -8,8 +8,7 @@ use std::sync::{Arc, OnceLock};
 use aisaws_aws::archive::Archive;
 use aisaws_aws::store::Store;
 use aisaws_aws::{Aws, SystemClock};
-use aisaws_core::fault::chain;
-use aisaws_emulators::{Emulator, EmulatorError, ministack};
+use aisaws_emulators::{Emulator, ministack, or_skipped};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -36,14 +35,7 @@ pub(crate) struct Footing {
 /// The emulator that these tests share; `None`, said aloud, where it cannot be installed.
 pub(crate) fn endpoint() -> Option<String> {
     static MINISTACK: OnceLock<Option<Emulator>> = OnceLock::new();
-    let started = MINISTACK.get_or_init(|| match ministack() {
-        Ok(emulator) => Some(emulator),
-        Err(e @ (EmulatorError::Missing { .. } | EmulatorError::Install { .. })) => {
-            eprintln!("skipped: {}", chain(&e));
-            None
-        }
-        Err(e) => panic!("{}", chain(&e)),
-    });
+    let started = MINISTACK.get_or_init(|| or_skipped(ministack()));
     started.as_ref().map(Emulator::endpoint)
 }
 

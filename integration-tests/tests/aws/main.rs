@@ -12,6 +12,7 @@
 )]
 
 mod asks;
+mod bus;
 mod commands;
 mod correlating;
 mod deaths;
@@ -28,10 +29,12 @@ mod process;
 mod program;
 mod quorum;
 mod reconcile;
+mod redrive;
 mod repairs;
 mod replays;
 mod response;
 mod roles;
 mod stage;
 mod storm;
+mod watching;
 mod worker;

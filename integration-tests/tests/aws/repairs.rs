@@ -1,15 +1,20 @@
 //! An event comes in, the resource is repaired in the protected account, people are told.
 
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::time::{Duration, Instant};
+
 use aisaws_aws::archive::{Archive, Reference};
 use aisaws_core::canonical::Digest;
 use aisaws_core::id::EventId;
-use aisaws_core::ledger::Entry;
+use aisaws_core::ledger::{Entry, Link};
 use aisaws_core::port::Events as _;
 use aisaws_core::status::Status;
 use serde_json::{Value, json};
 
+use crate::stage::deployment::WITHIN;
 use crate::stage::listener::{Alert, Listener};
-use crate::stage::{ACCOUNT, Deployment, Story, call, event};
+use crate::stage::{ACCOUNT, Deployment, Story, event};
 
 /// The actions that repaired, and what the read-back said.
 fn repair(story: &Story) -> (Vec<String>, bool) {
@@ -141,27 +146,52 @@ async fn an_event_is_kept_and_its_raw_text_is_archived() {
     assert_eq!(archive.load(&reference).await.unwrap(), stored.raw.as_bytes());
 }
 
-/// The way that events really come. Only AWS itself may send from a source `aws.*`, so that what a
-/// test can send passes the rules of the stack, which do not look at the source, and is refused by
-/// intake, which does.
+/// The objects of a folder of the archive, unpacked.
+async fn unpacked(stage: &Deployment, folder: &str) -> Vec<(String, String)> {
+    let bucket = stage.output("BucketName");
+    let list = stage.s3.list_objects_v2().bucket(bucket).prefix(folder).send().await.unwrap();
+    let mut objects = Vec::new();
+    for key in list.contents().iter().filter_map(|object| object.key()) {
+        let get = stage.s3.get_object().bucket(bucket).key(key).send().await.unwrap();
+        let packed = get.body.collect().await.unwrap().into_bytes();
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(packed.as_ref()).read_to_string(&mut text).unwrap();
+        objects.push((key.to_owned(), text));
+    }
+    objects
+}
+
 #[tokio::test]
-async fn the_rules_bring_calls_from_the_bus_and_intake_takes_none_that_aws_did_not_send() {
+async fn what_an_incident_stands_on_is_archived_when_it_ends() {
     let Some(stage) = Deployment::shared().await else { return };
     let bucket = stage.target.open_bucket().await;
-    let envelope = event::acl_opened(&bucket, &event::user());
-    let entries = json!({ "Entries": [{
-        "Source": "test.cloudtrail", "DetailType": envelope["detail-type"],
-        "Detail": envelope["detail"].to_string(),
-    }] });
-    let (status, body) =
-        call::json(&call::root(), "events", &stage.endpoint(), "AWSEvents.PutEvents", &entries)
-            .await;
-    assert_eq!(status, 200, "{body}");
-    let body: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body["FailedEntryCount"], 0, "{body}");
-    let dead = stage.dead(|dead| dead.body.contains(&bucket)).await;
-    assert!(dead.reason.contains("`test.cloudtrail`"), "{}", dead.reason);
-    let came: Value = serde_json::from_str(&dead.body).unwrap();
-    assert_eq!(came["detail"], envelope["detail"]);
-    assert!(stage.target.is_public(&bucket).await && stage.stories(&bucket).await.is_empty());
+    stage.send(&event::acl_opened(&bucket, &event::user())).await;
+    let story = stage.ended(&bucket).await;
+    let folder = format!("evidence/{}/", story.incident.detected.incident);
+    // It is closed first.
+    let begun = Instant::now();
+    let objects = loop {
+        let objects = unpacked(&stage, &folder).await;
+        if objects.iter().any(|(key, _)| key.starts_with(&format!("{folder}ledger-"))) {
+            break objects;
+        }
+        assert!(begun.elapsed() < WITHIN, "{objects:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    let named = |name: &str| {
+        let begins = format!("{folder}{name}-");
+        let named = objects.iter().filter(move |(key, _)| key.starts_with(&begins));
+        named.map(|(_, text)| text.as_str()).collect::<Vec<_>>()
+    };
+    let ledger: Vec<Link> =
+        named("ledger")[0].lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(ledger, story.links);
+    let kept =
+        named("state").into_iter().map(|state| Digest::of(&serde_json::from_str(state).unwrap()));
+    let plans = story.entries().filter_map(|entry| match entry {
+        Entry::Prepared { snapshot, target, .. } => Some([snapshot.clone(), target.clone()]),
+        _ => None,
+    });
+    let (kept, planned): (BTreeSet<_>, BTreeSet<_>) = (kept.collect(), plans.flatten().collect());
+    assert_eq!((kept, planned.len()), (planned, 2));
 }

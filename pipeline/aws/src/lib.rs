@@ -31,6 +31,8 @@ mod identity;
 mod orchestrator;
 #[cfg(feature = "sqs")]
 pub mod queue;
+#[cfg(feature = "sqs")]
+pub mod redrive;
 #[cfg(feature = "dynamodb")]
 pub mod store;
 #[cfg(feature = "sns")]

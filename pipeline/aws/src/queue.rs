@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify, Fault};
 use async_trait::async_trait;
 use aws_sdk_sqs::types::{
@@ -15,7 +16,7 @@ use aws_sdk_sqs::types::{
 };
 
 use crate::connect::Aws;
-use crate::fault::{CallError, failed};
+use crate::fault::{CallError, Meaning, failed};
 
 /// Most messages of one batch.
 const BATCH: i32 = 10;
@@ -30,6 +31,12 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 const SHORTEST_BEAT: Duration = Duration::from_millis(300);
 /// Letters of a reason that go with a dead letter.
 const REASON_CHARS: usize = 1000;
+/// Attributes of a dead letter, and their type.
+const REASON: &str = "reason";
+const MESSAGE_ID: &str = "message_id";
+/// Of a letter of which there is only the start.
+pub(crate) const WHOLE: &str = "whole";
+const TEXT: &str = "String";
 
 /// A message as the handler gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,24 +136,46 @@ impl DeadLetters {
         Self { client: aws.sqs(), url: url.to_owned() }
     }
 
-    /// Hands over a message with the reason in the attributes `reason` and `message_id`.
+    /// Hands over a message with the reason in the attributes `reason` and `message_id`. A message
+    /// so long that its attributes find no room any more is cut; attribute `whole` then has the size
+    /// and digest of all of it.
     ///
     /// # Errors
     /// Where the call fails; the message is then only where it was.
     pub async fn put(&self, id: &str, body: &str, reason: &str) -> Result<(), QueueError> {
-        let text = |text: &str| {
-            MessageAttributeValue::builder().data_type("String").string_value(text).build()
+        let reason = allowed(reason);
+        let attributes = [(REASON, reason.as_str()), (MESSAGE_ID, id)];
+        let refused = match self.send(body, &attributes).await {
+            Err(QueueError::Call(e)) if e.meaning == Meaning::Invalid => e,
+            other => return other,
         };
-        let send = self
-            .client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(body)
-            .message_attributes("reason", text(&allowed(reason))?)
-            .message_attributes("message_id", text(id)?);
+        let whole = format!("{} bytes, {}", body.len(), Digest::of_bytes(body.as_bytes()));
+        let attributes = [(REASON, reason.as_str()), (MESSAGE_ID, id), (WHOLE, whole.as_str())];
+        match cut(body, &attributes) {
+            Some(start) => self.send(start, &attributes).await,
+            None => Err(refused.into()),
+        }
+    }
+
+    async fn send(&self, body: &str, attributes: &[(&str, &str)]) -> Result<(), QueueError> {
+        let mut send = self.client.send_message().queue_url(&self.url).message_body(body);
+        for (name, value) in attributes {
+            let value = MessageAttributeValue::builder().data_type(TEXT).string_value(*value);
+            send = send.message_attributes(*name, value.build()?);
+        }
         send.send().await.map_err(failed("sqs:SendMessage"))?;
         Ok(())
     }
+}
+
+/// The start of a body that is, with its attributes, no longer than the whole body was alone: it
+/// came out of a queue, so it fits into one. A message's size is that of its body and of the names,
+/// types and values of its attributes. `None`: nothing would be left.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+fn cut<'a>(body: &'a str, attributes: &[(&str, &str)]) -> Option<&'a str> {
+    let size = |(name, value): &(&str, &str)| name.len() + TEXT.len() + value.len();
+    let left = body.len().checked_sub(attributes.iter().map(size).sum())?;
+    body.get(..body.floor_char_boundary(left)).filter(|start| !start.is_empty())
 }
 
 /// A queue that is served.
@@ -386,6 +415,15 @@ mod tests {
     fn pauses_double_and_end_at_a_quarter_of_an_hour() {
         let pauses = [1, 2, 3, 10, 33, u32::MAX].map(|n| pause(n).as_secs());
         assert_eq!(pauses, [2, 4, 8, 900, 900, 900]);
+    }
+
+    #[test]
+    fn a_cut_body_is_with_its_attributes_as_long_as_it_was_alone() {
+        let body = "ü".repeat(100);
+        // 1 and 6 and 1 bytes of the attribute leave 192.
+        assert_eq!(cut(&body, &[("n", "v")]).map(str::len), Some(192));
+        assert_eq!(cut(&body, &[("n", "vv")]).map(str::len), Some(190));
+        assert_eq!(cut("short", &[("n", "v")]), None);
     }
 
     #[test]

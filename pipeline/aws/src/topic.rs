@@ -4,8 +4,6 @@
 //! JSON. Attributes let a subscription choose by status and severity, and by the approver whom alone
 //! a link is for.
 
-use std::fmt::Write as _;
-
 use aisaws_core::canonical::Digest;
 use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::message::Message;
@@ -101,32 +99,45 @@ fn subject(text: &str) -> String {
     if subject.is_empty() { "AISAWS".to_owned() } else { subject }
 }
 
-/// Text for people and JSON for programs, in the form in which SNS tells them apart.
+/// Text for people and JSON for programs, in the form in which SNS tells them apart. What does not
+/// fit is cut at the end: the first line, where a link to answer stands, is always sent.
 fn body(message: &Message) -> Result<String, serde_json::Error> {
     let mut sent = message.clone();
     sent.lines.truncate(LINES);
     for line in &mut sent.lines {
         *line = line.chars().take(LINE_CHARS).collect();
     }
-    let mut text = printable(&sent.subject);
-    for line in &sent.lines {
+    loop {
+        let text = text(&sent);
+        let whole = serde_json::to_string(&sent)?;
+        let body = json!({
+            "default": text, "email": text, "email-json": whole, "sqs": whole, "lambda": whole,
+            "http": whole, "https": whole, "firehose": whole,
+        })
+        .to_string();
+        if body.len() <= BODY_BYTES {
+            return Ok(body);
+        }
+        if sent.lines.len() > 1 {
+            sent.lines.truncate(sent.lines.len() / 2);
+        } else {
+            // What is as long as this is not the lines.
+            let first = sent.lines.first().map(|line| printable(line)).unwrap_or_default();
+            let text = format!("incident {}\n{first}", sent.incident);
+            return Ok(json!({ "default": text }).to_string());
+        }
+    }
+}
+
+fn text(message: &Message) -> String {
+    let mut text = printable(&message.subject);
+    for line in &message.lines {
         text.push('\n');
         text.push_str(&printable(line));
     }
-    // Writing to a text cannot fail.
-    if write!(text, "\n\nincident {}", sent.incident).is_err() {
-        text.truncate(0);
-    }
-    let whole = serde_json::to_string(&sent)?;
-    let body = json!({
-        "default": text, "email": text, "email-json": whole, "sqs": whole, "lambda": whole,
-        "http": whole, "https": whole, "firehose": whole,
-    })
-    .to_string();
-    if body.len() <= BODY_BYTES {
-        return Ok(body);
-    }
-    Ok(json!({ "default": format!("incident {}", sent.incident) }).to_string())
+    text.push_str("\n\nincident ");
+    text.push_str(&message.incident.to_string());
+    text
 }
 
 /// Text of events is data: what is no letter must not drive whatever shows it.
@@ -136,7 +147,56 @@ fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aisaws_core::id::IncidentId;
+    use aisaws_core::resource::ResourceRef;
+    use aisaws_core::risk::Severity;
+    use aisaws_core::status::Status;
+    use jiff::Timestamp;
+    use serde_json::Value;
+
     use super::*;
+
+    fn message(lines: Vec<String>) -> Message {
+        let incident = IncidentId::from_cause(&["test"]);
+        Message {
+            id: format!("{incident}/asked:1"),
+            incident,
+            status: Status::WaitingApproval,
+            subject: "bucket `acme` needs your approval".to_owned(),
+            lines,
+            resource: ResourceRef {
+                kind: "AWS::S3::Bucket".to_owned(),
+                id: "acme".to_owned(),
+                account: "111122223333".into(),
+                region: "eu-west-1".into(),
+            },
+            rules: vec!["s3.acl".into()],
+            severity: Severity::High,
+            risk: None,
+            digest: None,
+            time: Timestamp::UNIX_EPOCH,
+            recipient: None,
+        }
+    }
+
+    #[test]
+    fn the_first_line_is_sent_however_much_follows() {
+        let link = format!("answer here: https://lambda.example/?token={}", "t".repeat(600));
+        for (lines, chars) in [(3, 10), (60, 10), (500, 1), (60, 5000), (500, 100_000)] {
+            for letter in ["x", "🦀", "\u{1}", "\""] {
+                let mut all = vec![link.clone()];
+                all.extend(vec![letter.repeat(chars); lines]);
+                let sent = body(&message(all)).unwrap();
+                // "up to 256 KB", SNS API reference, `Publish`.
+                assert!(sent.len() <= 256 * 1024, "{lines} {chars}");
+                let forms: Value = serde_json::from_str(&sent).unwrap();
+                for form in ["email", "sqs"] {
+                    let text = forms.get(form).unwrap_or(&forms["default"]).as_str().unwrap();
+                    assert!(text.contains(&link), "{form} {lines} {chars}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_subject_is_short_printable_ascii() {

@@ -372,6 +372,8 @@ pub(crate) enum Store {
     Verify,
     /// Records that could not be read, with file, line and reason
     DeadLetters,
+    /// Put the messages of the dead letter queue back into the queue of events; with --aws
+    Redrive,
 }
 
 #[derive(Debug, Subcommand)]

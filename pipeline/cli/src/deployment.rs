@@ -19,11 +19,12 @@ const TOLD: &str = "AISAWS_TABLE";
 const STACK: &str = "aisaws";
 
 /// Outputs and parameters of the stack, by the variables that tell its functions the same.
-const OUTPUTS: [(&str, &str); 6] = [
+const OUTPUTS: [(&str, &str); 7] = [
     ("AISAWS_TABLE", "TableName"),
     ("AISAWS_BUCKET", "BucketName"),
     ("AISAWS_TOPIC_ARN", "TopicArn"),
     ("AISAWS_STATE_MACHINE_ARN", "StateMachineArn"),
+    ("AISAWS_QUEUE_URL", "QueueUrl"),
     ("AISAWS_DEAD_LETTER_QUEUE_URL", "DeadLetterQueueUrl"),
     ("AISAWS_APPROVAL_URL", "ApprovalUrl"),
 ];
@@ -37,6 +38,7 @@ const PARAMETERS: [(&str, &str); 4] = [
 /// A deployment, reached with the credentials of whoever runs this.
 #[derive(Debug)]
 pub(crate) struct Deployment {
+    settings: Settings,
     wired: Wired,
 }
 
@@ -46,8 +48,13 @@ impl Deployment {
         let aws = Aws::from_environment().await;
         let settings = settings(&aws, place).await?;
         let (config, nowhere) = (context.config.clone(), MetricsTo::Nowhere);
-        let wired = Wired::new(settings, config, aws, Entrance::Person, nowhere);
-        Ok(Self { wired })
+        let wired = Wired::new(settings.clone(), config, aws, Entrance::Person, nowhere);
+        Ok(Self { settings, wired })
+    }
+
+    /// Where it is.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// What it is put together from.

@@ -135,7 +135,10 @@ mod tests {
     use serde_json::json;
 
     fn pattern(detail: &Value, state: State) -> Vec<Pattern> {
-        let pattern = json!({"detail-type": [{"suffix": " via CloudTrail"}], "detail": detail});
+        let pattern = json!({
+            "source": [{"prefix": "aws."}], "detail-type": [{"suffix": " via CloudTrail"}],
+            "detail": detail,
+        });
         vec![Pattern { pattern, state }]
     }
 

@@ -9,7 +9,7 @@
 //!
 //! Source: EventBridge user guide, "Creating event patterns", "Comparison operators" (`suffix`,
 //! `equals-ignore-case`, `prefix`, `wildcard`, `exists`, on leaf nodes only, `$or`) and "Quotas" (2,048 characters a pattern, 300 rules a bus, both
-//! adjustable).
+//! adjustable); `PutEventsRequestEntry` (nobody else may send from a source that begins with `aws.`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -292,8 +292,11 @@ fn together(clauses: &[Clause]) -> Pattern {
 }
 
 fn of_cloudtrail(detail: Option<Value>, reads: bool) -> Pattern {
-    // API calls, sign-ins and events of services.
-    let mut pattern = json!({"detail-type": [{"suffix": " via CloudTrail"}]});
+    // API calls, sign-ins and events of services. Whoever may put events on the bus chooses their
+    // `detail-type`; a `source` that begins so is AWS's alone.
+    let mut pattern = json!({
+        "source": [{"prefix": "aws."}], "detail-type": [{"suffix": " via CloudTrail"}],
+    });
     if let (Some(detail), Some(members)) = (detail, pattern.as_object_mut()) {
         members.insert("detail".to_owned(), detail);
     }

@@ -63,8 +63,10 @@ pub struct Taken {
 
 impl Intake {
     /// Takes in a batch of messages and starts a response for what they show. A message that
-    /// cannot be read, or that the store will never keep, goes to the dead letter queue and does
-    /// not hold up the others.
+    /// cannot be read, or that the store refuses for what it holds, goes to the dead letter queue
+    /// and does not hold up the others. One that fails for any other reason stays in its queue,
+    /// which lays it aside after some deliveries: a table, a bucket or a key that is missing is no
+    /// message's fault.
     ///
     /// Messages that are kept are done with, even where no response could be started for them: the
     /// sweep starts what is left.
@@ -76,8 +78,8 @@ impl Intake {
         let mut taken = Taken::default();
         match self.keep(&messages, &mut taken).await {
             Ok(()) => {}
-            Err(e) if is_for_ever(&e) => self.keep_one_by_one(&messages, &mut taken).await?,
-            Err(e) => return Err(e),
+            Err(e) if is_for_all(&e) => return Err(e),
+            Err(_) => self.keep_one_by_one(&messages, &mut taken).await?,
         }
         let mut failed_openings = 0;
         match open_for(&self.responder, OPENING).await {
@@ -110,7 +112,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Finds out which message it is that the store refuses.
+    /// Finds out which message it is that the store does not keep.
     async fn keep_one_by_one(
         &self,
         messages: &[Message],
@@ -119,13 +121,23 @@ impl Intake {
         for message in messages {
             match self.keep(std::slice::from_ref(message), taken).await {
                 Ok(()) => {}
-                Err(e) if is_for_ever(&e) => {
+                Err(e) if is_for_all(&e) => return Err(e),
+                Err(e) if e.fault() == Fault::BadInput => {
                     let (origin, reason) = (message.id.clone(), chain(&e));
                     let letter = DeadLetter { origin, line: 1, reason, content: String::new() };
                     self.bury(message, &letter, taken).await;
                     taken.tally.dead_letters += 1;
                 }
-                Err(e) => return Err(e),
+                Err(e) => {
+                    let (fault, error) = (e.fault().name(), chain(&e));
+                    tracing::warn!(
+                        message = message.id,
+                        fault,
+                        error,
+                        "a message has to be delivered again"
+                    );
+                    taken.failed.insert(message.id.clone());
+                }
             }
         }
         Ok(())
@@ -154,14 +166,14 @@ pub(crate) fn counts(tally: &Tally, failed_openings: u64) -> Vec<Metric> {
     metrics
 }
 
-/// Whether the store will answer the same another time because of what it was given.
-fn is_for_ever(error: &StoreError) -> bool {
+/// Whether it says something of the store and nothing of any message: the whole batch has to wait.
+fn is_for_all(error: &StoreError) -> bool {
     match error.fault() {
-        Fault::BadInput | Fault::Permanent | Fault::Refused => true,
         // What a role may not do is no message's fault.
-        Fault::AccessDenied
-        | Fault::Transient
-        | Fault::Throttled
+        Fault::AccessDenied | Fault::Transient | Fault::Throttled => true,
+        Fault::BadInput
+        | Fault::Permanent
+        | Fault::Refused
         | Fault::PlanChanged
         | Fault::NotVerified => false,
     }

@@ -6,6 +6,7 @@
 //! worker, which does what function `Intake` does. Start at [`function`], then [`wire`].
 
 pub mod approval;
+pub mod evidence;
 pub mod function;
 pub mod http;
 pub mod intake;

@@ -1,5 +1,6 @@
 //! What fails keeps nothing else from being done.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,23 +12,25 @@ use aisaws_app::own::OwnRoles;
 use aisaws_app::respond::Responder;
 use aisaws_core::canonical::Digest;
 use aisaws_core::event::Event;
-use aisaws_core::fault::Fault;
+use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::handoff::{Ballot, Detected, Vote};
 use aisaws_core::hit::Hit;
-use aisaws_core::id::IncidentId;
+use aisaws_core::id::{EventId, IncidentId};
 use aisaws_core::ledger::Entry;
 use aisaws_core::message as telling;
 use aisaws_core::port::{
-    Answer, Channel, ChannelError, DeadLetter, DetectError, Detector, Halted, Orchestrator, Ports,
-    Question, Restart, StoreError,
+    Answer, Channel, ChannelError, DeadLetter, Derived, DetectError, Detector, EventFilter, Events,
+    Halted, Orchestrator, Ports, Question, Recorded, Restart, StoreError, Stored,
 };
 use aisaws_core::resource::ResourceRef;
 use aisaws_core::risk::Severity;
+use aisaws_core::seen::Seen;
 use aisaws_core::status::{Status, proven};
 use aisaws_decide::Policy;
 use aisaws_embedded::{Embedded, Settings, TellLogged};
 use aisaws_score::Weights;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::intake::{DeadLetterQueue, Intake, Message};
@@ -165,6 +168,67 @@ impl DeadLetterQueue for NoLetters {
     }
 }
 
+/// Keeps the letters, by the ids of their messages.
+#[derive(Default)]
+struct Letters(Mutex<Vec<String>>);
+
+#[async_trait]
+impl DeadLetterQueue for Letters {
+    async fn put(&self, message: &Message, _: &DeadLetter) -> Result<(), StoreError> {
+        self.0.lock().unwrap().push(message.id.clone());
+        Ok(())
+    }
+}
+
+/// Does not keep an event that is named after a fault, and no group with one.
+struct Faulty(Arc<dyn Events>);
+
+#[async_trait]
+impl Events for Faulty {
+    async fn append(&self, records: Vec<Recorded>) -> Result<Vec<Stored>, StoreError> {
+        let faults = records.iter().filter_map(|r| Fault::from_name(r.event.id.as_str()));
+        match faults.min_by_key(|fault| fault.name()) {
+            Some(fault) => {
+                Err(StoreError::Refused { action: "keep events", fault, source: "so".into() })
+            }
+            None => self.0.append(records).await,
+        }
+    }
+
+    async fn derive(&self, hits: Vec<Hit>) -> Result<Derived, StoreError> {
+        self.0.derive(hits).await
+    }
+
+    async fn bury(&self, letters: Vec<DeadLetter>) -> Result<(), StoreError> {
+        self.0.bury(letters).await
+    }
+
+    async fn get(&self, id: &EventId) -> Result<Option<Event>, StoreError> {
+        self.0.get(id).await
+    }
+
+    async fn list(
+        &self,
+        filter: &EventFilter,
+        after: Option<(Timestamp, EventId)>,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.0.list(filter, after, limit).await
+    }
+
+    async fn touching(&self, resource: &ResourceRef) -> Result<Vec<Event>, StoreError> {
+        self.0.touching(resource).await
+    }
+
+    async fn first_seen(&self, what: Seen<'_>) -> Result<Option<Timestamp>, StoreError> {
+        self.0.first_seen(what).await
+    }
+
+    async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
+        self.0.dead_letters(limit).await
+    }
+}
+
 fn metrics() -> Arc<Metrics> {
     Arc::new(Metrics::new("lab".to_owned(), Box::new(std::io::sink())))
 }
@@ -188,6 +252,7 @@ fn measured(machine: &Arc<Machine>, out: &Out) -> (Responder, tempfile::TempDir)
     let (mut ports, out) = (embedded.ports().clone(), Box::new(out.clone()));
     ports.incidents = Arc::new(Measured::new(ports.incidents, Metrics::new("lab".to_owned(), out)));
     ports.orchestrator = machine.clone();
+    ports.events = Arc::new(Faulty(ports.events.clone()));
     let examiner = Examiner {
         detector: Arc::new(Always),
         own: OwnRoles::new(Vec::new()),
@@ -241,6 +306,33 @@ async fn a_batch_that_is_kept_is_done_with_though_opening_does_not_end() {
     sweeper(&responder, &machine, &Arc::default()).sweep().await.unwrap();
     let pending = responder.ports().incidents.pending(9).await.unwrap();
     assert_eq!(pending.len(), 1, "the sweep finds it");
+}
+
+#[tokio::test]
+async fn only_what_a_message_holds_makes_it_a_dead_letter() {
+    let machine = Arc::new(Machine::default());
+    let (responder, _dir) = responder(&machine);
+    let letters = Arc::new(Letters::default());
+    let intake = Intake { dead_letters: letters.clone(), ..intake(&responder) };
+    // Malformed is what it holds; a key that is disabled, a table that is missing is not.
+    let ids = ["good", Fault::Permanent.name(), Fault::BadInput.name(), "fine"];
+    let taken = intake.take_in(ids.map(message).to_vec()).await.unwrap();
+    assert_eq!(taken.failed, BTreeSet::from([Fault::Permanent.name().to_owned()]));
+    assert_eq!(*letters.0.lock().unwrap(), [Fault::BadInput.name()]);
+    assert_eq!((taken.tally.events, taken.tally.dead_letters), (2, 1));
+}
+
+#[tokio::test]
+async fn what_fails_for_all_lets_the_whole_batch_wait() {
+    let machine = Arc::new(Machine::default());
+    let (responder, _dir) = responder(&machine);
+    let letters = Arc::new(Letters::default());
+    let intake = Intake { dead_letters: letters.clone(), ..intake(&responder) };
+    for fault in [Fault::AccessDenied, Fault::Transient, Fault::Throttled] {
+        let error = intake.take_in(vec![message("e"), message(fault.name())]).await.unwrap_err();
+        assert_eq!(error.fault(), fault);
+    }
+    assert!(letters.0.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -53,6 +53,9 @@ pub struct Settings {
     pub table: String,
     /// The archive's bucket (`AISAWS_BUCKET`).
     pub bucket: String,
+    /// How many days the table has what only spares work, events that no rule hit among it
+    /// (`AISAWS_EVENT_DAYS`; none: 400).
+    pub event_days: Option<u32>,
     /// The account this runs in (`AISAWS_ACCOUNT`).
     pub account: AccountId,
     /// Further accounts that are protected (`AISAWS_MEMBER_ACCOUNTS`, separated by commas).
@@ -65,6 +68,8 @@ pub struct Settings {
     pub state_machine: Option<String>,
     /// Where alerts go (`AISAWS_TOPIC_ARN`).
     pub topic: Option<String>,
+    /// The queue of events (`AISAWS_QUEUE_URL`).
+    pub queue: Option<String>,
     /// Where unreadable messages go (`AISAWS_DEAD_LETTER_QUEUE_URL`).
     pub dead_letters: Option<String>,
     /// The approval page (`AISAWS_APPROVAL_URL`).
@@ -120,12 +125,14 @@ impl Settings {
             prefix: needed("AISAWS_PREFIX")?,
             table: needed("AISAWS_TABLE")?,
             bucket: needed("AISAWS_BUCKET")?,
+            event_days: number("AISAWS_EVENT_DAYS")?,
             account: AccountId::new(needed("AISAWS_ACCOUNT")?),
             members: list(&members).map(AccountId::new).collect(),
             regions: list(&regions).map(Region::new).collect(),
             external_id: given("AISAWS_EXTERNAL_ID"),
             state_machine: given("AISAWS_STATE_MACHINE_ARN"),
             topic: given("AISAWS_TOPIC_ARN"),
+            queue: given("AISAWS_QUEUE_URL"),
             dead_letters: given("AISAWS_DEAD_LETTER_QUEUE_URL"),
             approval_page: given("AISAWS_APPROVAL_URL"),
             approvers,

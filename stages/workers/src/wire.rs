@@ -26,6 +26,7 @@ use aisaws_verify::{RollBack, Verify};
 use async_trait::async_trait;
 
 use crate::approval::LinkChannel;
+use crate::evidence::WithEvidence;
 use crate::intake::{DeadLetterQueue, Intake, Message};
 use crate::measured::Measured;
 use crate::metrics::Metrics;
@@ -145,7 +146,10 @@ impl Wired {
     ) -> Self {
         let config = limited(config);
         let archive = Archive::new(&aws, &settings.bucket);
-        let store = Store::new(&aws, &settings.table, archive, Arc::clone(&clock));
+        let mut store = Store::new(&aws, &settings.table, archive, Arc::clone(&clock));
+        if let Some(days) = settings.event_days {
+            store = store.keeping(days);
+        }
         let account =
             Arc::new(AwsAccount::new(&aws, reach(&settings, entrance), Arc::new(store.clone())));
         let machine = settings.state_machine.as_deref().unwrap_or_default();
@@ -358,6 +362,14 @@ impl Wired {
         let mut channels = self.topic();
         channels.extend(self.webhook()?);
         Ok(Alert::new(self.ports.incidents.clone(), channels, logged))
+    }
+
+    /// The same, after which what the incident stands on is in the archive too.
+    ///
+    /// # Errors
+    /// As [`Wired::alert`].
+    pub fn alert_with_evidence(&self) -> Result<WithEvidence, WireError> {
+        Ok(WithEvidence::new(self.alert()?, self.store.clone()))
     }
 
     fn topic(&self) -> Vec<Arc<dyn Channel>> {

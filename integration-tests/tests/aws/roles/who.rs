@@ -208,6 +208,7 @@ fn table(names: &Names) -> Vec<Row> {
         ("raw-events/x", &["intake", "sweep", "scan", "replay"][..], &["intake", "scan"][..]),
         ("bodies/x", LOADING, KEEPING),
         ("bodies/replay/x", LOADING, &[KEEPING, &["replay"]].concat()),
+        ("evidence/x", NOBODY, &["alert"]),
         ("other/x", NOBODY, NOBODY),
     ] {
         let object = format!("{}/{prefix}", names.bucket);

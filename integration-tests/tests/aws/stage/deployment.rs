@@ -14,7 +14,7 @@ use aisaws_core::ledger::{Entry, Link};
 use aisaws_core::port::Incidents as _;
 use aisaws_core::status::{Status, proven};
 use aisaws_emulators::proxy::{Line, Proxy};
-use aisaws_emulators::{Emulator, EmulatorError, ministack, ministack_with};
+use aisaws_emulators::{Emulator, EmulatorError, ministack, ministack_with, or_skipped};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use serde_json::Value;
@@ -93,7 +93,7 @@ pub(crate) struct Deployment {
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) iam: aws_sdk_iam::Client,
-    sns: aws_sdk_sns::Client,
+    pub(crate) sns: aws_sdk_sns::Client,
     /// The protected account.
     pub(crate) target: Target,
 }
@@ -338,21 +338,9 @@ pub(crate) fn started() -> Result<Emulator, EmulatorError> {
     ministack_with(&[("AUTH", "true")])
 }
 
-/// The emulator, or `None` where it cannot be installed.
-pub(crate) fn emulator(started: Result<Emulator, EmulatorError>) -> Option<Emulator> {
-    match started {
-        Ok(emulator) => Some(emulator),
-        Err(e @ (EmulatorError::Missing { .. } | EmulatorError::Install { .. })) => {
-            eprintln!("skipped: {}", chain(&e));
-            None
-        }
-        Err(e) => panic!("{}", chain(&e)),
-    }
-}
-
 async fn site(options: Options) -> Option<Arc<Site>> {
-    let responder = emulator(started())?;
-    let target = if options.protects_itself { None } else { Some(emulator(ministack())?) };
+    let responder = or_skipped(started())?;
+    let target = if options.protects_itself { None } else { Some(or_skipped(ministack())?) };
     let endpoint = responder.endpoint();
     let protected = target.as_ref().map_or(endpoint.clone(), Emulator::endpoint);
     let aws = Aws::emulator(&endpoint).await;

@@ -4,6 +4,7 @@ use aisaws_core::id::IncidentId;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::call::{ATTEMPTS, CONDITION, is_conflict, pause};
+use super::expiry::EXPIRES_AT;
 use super::handle::{Store, Trouble};
 use super::item::key_attributes;
 use super::layout;
@@ -31,7 +32,9 @@ pub(super) async fn admit(
             .update_item()
             .table_name(&*store.table)
             .set_key(Some(key_attributes(&key)))
-            .update_expression("add ids :ids")
+            .update_expression("add ids :ids set #expires = :expires")
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_values(":expires", AttributeValue::N(store.expiry().to_string()))
             .condition_expression(room)
             .expression_attribute_values(":ids", AttributeValue::Ss(vec![id.clone()]))
             .expression_attribute_values(":id", AttributeValue::S(id.clone()));

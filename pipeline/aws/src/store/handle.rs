@@ -11,11 +11,12 @@ use aisaws_core::port::{Clock, StoreError};
 use aisaws_core::seen::Known;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::expiry;
 use super::item::{Body, Unreadable};
 use super::layout::INLINE_BYTES;
 use crate::archive::{Archive, ArchiveError};
 use crate::connect::Aws;
-use crate::fault::CallError;
+use crate::fault::{CallError, Meaning};
 
 /// Ledgers that may be written at once by one process.
 const LANES: usize = 64;
@@ -34,6 +35,8 @@ pub struct Store {
     /// Ids of events that were left out of answers because their text has expired.
     expired: Arc<Mutex<BTreeSet<String>>>,
     lanes: Arc<[Mutex<()>]>,
+    /// For how long items are kept that may go by themselves.
+    pub(super) days_kept: u32,
 }
 
 impl std::fmt::Debug for Store {
@@ -80,6 +83,7 @@ impl Store {
             seen: Arc::default(),
             expired: Arc::default(),
             lanes,
+            days_kept: expiry::DAYS,
         }
     }
 
@@ -130,12 +134,20 @@ impl Store {
 pub(super) fn doing(action: &'static str) -> impl FnOnce(Trouble) -> StoreError {
     move |trouble| {
         let fault = match &trouble {
-            Trouble::Call(e) => e.fault(),
+            Trouble::Call(e) => match e.meaning {
+                // DynamoDB says so of its table, never of an item: no input mends that.
+                Meaning::NotFound => Fault::Permanent,
+                _ => e.fault(),
+            },
             Trouble::Archive(ArchiveError::Altered(_) | ArchiveError::Missing(_))
             | Trouble::Unreadable(_) => {
                 return StoreError::Corrupt { action, source: Box::new(trouble) };
             }
-            Trouble::Archive(e) => e.fault(),
+            // An object may be anything, its key is ours: what S3 refuses is the bucket or its key.
+            Trouble::Archive(e) => match e.fault() {
+                Fault::BadInput => Fault::Permanent,
+                other => other,
+            },
             Trouble::Contended(_) => Fault::Transient,
             Trouble::Json(_) | Trouble::Request(_) => Fault::Permanent,
             Trouble::NotFound { what, id } => {

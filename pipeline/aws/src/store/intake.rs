@@ -15,6 +15,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::Value;
 
 use super::call::{ATTEMPTS, Range, TRANSACTION, Transacted, pause};
+use super::expiry::EXPIRES_AT;
 use super::handle::{Store, Trouble};
 use super::item::{Attributes, Body, Item, Row};
 use super::layout::{self, BY_NAME, BY_TIME, INLINE_BYTES, Key, Place};
@@ -178,7 +179,18 @@ async fn write(
 ) -> Result<Transacted, Trouble> {
     let arrived = store.clock.now().to_string();
     let content = content(record, place, digest, body)?.with(ARRIVED, arrived);
-    let mut pointers = pointers(store, record, place, hits).await?;
+    let pointers = pointers(store, record, place, hits).await?;
+    // What no rule hit is no incident's, and goes with what points at it.
+    let (content, mut pointers) = if record.hits.is_empty() {
+        let passing = |item| store.passing(item);
+        (passing(content), pointers.into_iter().map(passing).collect())
+    } else {
+        let first = first(&record.event).key();
+        if place.key() != first {
+            store.keep_for_good(&first).await?;
+        }
+        (content, pointers)
+    };
     if pointers.is_empty() {
         let there = store.put_new(content).await?;
         return Ok(if there.is_none() { Transacted::Done } else { Transacted::Refused });
@@ -267,7 +279,8 @@ async fn hit_items(
     ];
     if let Some(principal) = principal.filter(|_| hit.weighs()) {
         let item = point(place, place.actor(principal, &hit.rule)).with(RULE, hit.rule.as_str());
-        items.push(item);
+        // Asked for the hour before an event.
+        items.push(store.passing(item));
     }
     Ok(items)
 }
@@ -326,6 +339,9 @@ async fn derive_one(store: &Store, event: &EventId, hits: &[Hit]) -> Result<Opti
     let Some(content) = store.get(&key).await? else { return Ok(None) };
     let row = Row(&content);
     let place = Place::first(event, row.parsed(TIME, str::parse)?);
+    if content.contains_key(EXPIRES_AT) && !hits.is_empty() {
+        store.keep_for_good(&key).await?;
+    }
     let mut new = New::default();
     for hit in hits {
         let mut items = hit_items(store, &place, row.get(PRINCIPAL), hit).await?.into_iter();

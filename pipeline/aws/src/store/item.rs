@@ -63,6 +63,12 @@ impl Item {
         self
     }
 
+    /// Seconds since 1970.
+    pub(super) fn with_seconds(mut self, name: &str, seconds: i64) -> Self {
+        self.0.insert(name.to_owned(), AttributeValue::N(seconds.to_string()));
+        self
+    }
+
     pub(super) fn with_json(
         self,
         name: &str,

@@ -3,24 +3,28 @@
 //! One table with keys `pk` and `sk` (texts), on demand. Two sparse global indexes that project
 //! keys only: `by_time` (`t_pk`, `t_sk`) and `by_name` (`n_pk`, `n_sk`). Indexes only serve lists for
 //! people and replays, which may lag a moment; what they find is read from the table, consistently.
-//! Nothing is recognised as a duplicate, counted or decided by an index. No item expires: removal
-//! is a decision of its own, and correctness never depends on it.
+//! Nothing is recognised as a duplicate, counted or decided by an index.
+//!
+//! Some items go by themselves after a long time (`expiry.rs`), marked `*`: contents of events that no
+//! rule hit, with what points at them; rules that a principal hit, which are asked for within the
+//! hour; counts of an hour; calls of a write, which a ledger has too. Nothing depends on whether they
+//! are gone. Who or what was seen first has to stay: it is asked whether it was ever seen.
 //!
 //! | item | `pk` | `sk` | `t_pk` | `t_sk` |
 //! |---|---|---|---|---|
-//! | first content of an event | `event ID` | `content` | `day DATE SHARD` | `TIME ID content` |
-//! | a correction of it | `event ID` | `content DIGEST` | the same | `TIME ID content DIGEST` |
+//! | first content of an event `*` | `event ID` | `content` | `day DATE SHARD` | `TIME ID content` |
+//! | a correction of it `*` | `event ID` | `content DIGEST` | the same | `TIME ID content DIGEST` |
 //! | hit | `event ID` | `hit RULE RESOURCE` | `rule RULE` | `TIME ID RESOURCE` |
 //! | incident of an event | `event ID` | `incident INCIDENT` | | |
 //! | hits nobody took yet, naming the newest | `pending SHARD` | `TIME ID content[ DIGEST]` | | |
-//! | event that changed a resource | `touched RESOURCE` | `TIME ID content[ DIGEST]` | | |
-//! | rule a principal hit | `actor PRINCIPAL` | `TIME ID RULE` | | |
+//! | event that changed a resource `*` | `touched RESOURCE` | `TIME ID content[ DIGEST]` | | |
+//! | rule a principal hit `*` | `actor PRINCIPAL` | `TIME ID RULE` | | |
 //! | when something was seen first | `seen WHAT` | `first` | | |
 //! | day with events | `days` | `DATE` | | |
 //! | dead letter | `letter FINGERPRINT` | `letter` | `letters` | `ARRIVAL PLACE` |
 //! | incident, with the head of its ledger | `incident INCIDENT` | `record` | `incidents` | `TIME INCIDENT` |
 //! | its event | `incident INCIDENT` | `event ID` | | |
-//! | incidents of a rule and hour | `admitted NAME` | `admitted` | | |
+//! | incidents of a rule and hour `*` | `admitted NAME` | `admitted` | | |
 //! | link of its ledger | `incident INCIDENT` | `link SEQ` | | |
 //! | key of a link | `incident INCIDENT` | `key KEY` | | |
 //! | its newest question | `incident INCIDENT` | `question` | `questions` while open | `ASKED INCIDENT` |
@@ -28,8 +32,8 @@
 //! | state | `state DIGEST` | `state` | | |
 //! | last clean state | `baseline RESOURCE` | `control CONTROL` | | |
 //! | secret of the system's own | `secret NAME` | `secret` | | |
-//! | calls of a write | `write INCIDENT STEP DIGEST` | `calls` | | |
-//! | calls it made so far | `write INCIDENT STEP DIGEST` | `calls so far` | | |
+//! | calls of a write `*` | `write INCIDENT STEP DIGEST` | `calls` | | |
+//! | calls it made so far `*` | `write INCIDENT STEP DIGEST` | `calls so far` | | |
 //! | who writes to a resource | `lease RESOURCE` | `lease` | | |
 //! | match of a correlation | `window CORRELATION GROUP` | `entry TIME ID PART VALUE` | `arrived SHARD` | `ARRIVAL ID` |
 //! | bucket of matches | `window CORRELATION GROUP` | `bucket NUMBER` | | |
@@ -425,6 +429,13 @@ mod tests {
         assert!(secret("approval-links").pk.starts_with("secret "));
         let others = [event(&EventId::new("secret")), named("secret", "2026-03"), actor("secret")];
         assert!(others.iter().all(|pk| !pk.starts_with("secret ")));
+    }
+
+    #[test]
+    fn the_table_removes_by_the_attribute_that_items_have() {
+        let template = include_str!("../../../../infra/base.yaml");
+        let attribute = format!("AttributeName: {}\n", super::super::expiry::EXPIRES_AT);
+        assert_eq!(template.matches(&attribute).count(), 1);
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod admitted;
 mod approvals;
 mod call;
 mod events;
+mod evidence;
+mod expiry;
 mod handle;
 mod incidents;
 mod intake;

@@ -64,7 +64,7 @@ async fn keep(store: &Store, state: &Value) -> Result<Digest, Trouble> {
     Ok(digest)
 }
 
-async fn load(store: &Store, digest: &Digest) -> Result<Value, Trouble> {
+pub(super) async fn load(store: &Store, digest: &Digest) -> Result<Value, Trouble> {
     let missing = |what| Trouble::NotFound { what, id: digest.to_string() };
     let item = store.get(&layout::state(digest)).await?.ok_or_else(|| missing("state"))?;
     let row = Row(&item);

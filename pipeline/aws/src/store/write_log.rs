@@ -37,7 +37,7 @@ impl WriteLog for Store {
         let kept = async {
             let body = self.body("calls", serde_json::to_string(written)?).await?;
             let item = Item::new(layout::calls_so_far(key)).with_body(&body);
-            self.write_all(vec![item]).await
+            self.write_all(vec![self.passing(item)]).await
         };
         kept.await.map_err(doing("keep how far a write came"))?;
         Ok(written.clone())

@@ -36,7 +36,8 @@ impl Store {
         let key = layout::calls(write);
         let kept = async {
             let body = self.body("calls", serde_json::to_string(&made)?).await?;
-            match self.put_new(Item::new(key).with_body(&body)).await? {
+            let item = self.passing(Item::new(key).with_body(&body));
+            match self.put_new(item).await? {
                 Some(before) => calls(self, &before).await,
                 None => Ok(made),
             }

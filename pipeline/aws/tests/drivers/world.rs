@@ -11,7 +11,7 @@ use aisaws_core::id::IncidentId;
 use aisaws_core::port::WriteKey;
 use aisaws_core::resource::ResourceRef;
 use aisaws_core::source::cloudtrail;
-use aisaws_emulators::{Emulator, EmulatorError};
+use aisaws_emulators::{Emulator, EmulatorError, or_skipped};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use serde_json::{Value, json};
@@ -26,20 +26,14 @@ pub(crate) const GROUP: &str = "AWS::EC2::SecurityGroup";
 pub(crate) const KEY: &str = "AWS::IAM::AccessKey";
 pub(crate) const TRAIL: &str = "AWS::CloudTrail::Trail";
 
-type Started = OnceLock<Result<Emulator, EmulatorError>>;
+type Started = OnceLock<Option<Emulator>>;
 
 fn endpoint(
     started: &'static Started,
     start: fn() -> Result<Emulator, EmulatorError>,
 ) -> Option<String> {
-    match started.get_or_init(start) {
-        Ok(emulator) => Some(emulator.endpoint()),
-        Err(e @ (EmulatorError::Missing { .. } | EmulatorError::Install { .. })) => {
-            eprintln!("skipped: {}", aisaws_core::fault::chain(e));
-            None
-        }
-        Err(e) => panic!("{}", aisaws_core::fault::chain(e)),
-    }
+    let started = started.get_or_init(|| or_skipped(start()));
+    started.as_ref().map(Emulator::endpoint)
 }
 
 /// The emulators are shared by all tests, the proxies and the account are a test's own.

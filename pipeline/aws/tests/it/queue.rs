@@ -1,13 +1,17 @@
 //! Messages are kept hidden while worked on, and leave the queue when they are done with or dead.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use aisaws_aws::Aws;
-use aisaws_aws::queue::{Delivery, Handler, Outcome, Queue, Settings, Tally};
+use aisaws_aws::queue::{DeadLetters, Delivery, Handler, Outcome, Queue, Settings, Tally};
+use aisaws_aws::redrive::{Redriven, redrive};
+use aisaws_core::canonical::Digest;
 use aisaws_emulators::proxy::{Act, Call, Line, Proxy};
 use async_trait::async_trait;
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
+use jiff::Timestamp;
 
 use serde_json::Value;
 
@@ -51,6 +55,10 @@ impl Place {
 
     /// Messages that wait, and those that are hidden.
     async fn counts(&self) -> (String, String) {
+        self.counts_of(&self.url).await
+    }
+
+    async fn counts_of(&self, url: &str) -> (String, String) {
         let [waiting, hidden] = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
@@ -58,7 +66,7 @@ impl Place {
         let asked = self
             .client
             .get_queue_attributes()
-            .queue_url(&self.url)
+            .queue_url(url)
             .attribute_names(QueueAttributeName::All)
             .send()
             .await
@@ -100,6 +108,16 @@ impl Handler for Obedient {
             _ => Outcome::Done,
         };
         batch.iter().map(outcome).collect()
+    }
+}
+
+/// Takes nothing.
+struct Deadly;
+
+#[async_trait]
+impl Handler for Deadly {
+    async fn handle(&self, batch: &[Delivery]) -> Vec<Outcome> {
+        vec![Outcome::Dead("too long to be an event".to_owned()); batch.len()]
     }
 }
 
@@ -149,6 +167,68 @@ async fn a_dead_letter_has_its_body_its_id_and_the_reason() {
     assert_eq!(attributes["reason"].string_value(), Some("line 1 is no\u{fffd} JSON"));
     let id = handler.came.lock().unwrap()[0].id.clone();
     assert_eq!(attributes["message_id"].string_value(), Some(id.as_str()));
+}
+
+/// SQS counts a message's attributes to its size. The emulator does not, so that here the queue of
+/// the dead takes less than the other one gives.
+#[tokio::test]
+async fn a_dead_letter_that_finds_no_room_is_cut_and_keeps_its_reason() {
+    let place = Place::new().await;
+    let smaller = place.client.set_queue_attributes().queue_url(&place.dead);
+    smaller.attributes(QueueAttributeName::MaximumMessageSize, "1024").send().await.unwrap();
+    let long = "ü".repeat(513);
+    place.send(&[&long]).await;
+    let queue = place.queue(Duration::from_mins(1)).await;
+    let tally = drained(&queue, &Deadly, 1).await;
+    assert_eq!(tally, Tally { done: 0, later: 0, dead: 1 });
+    assert_eq!(place.counts().await, ("0".to_owned(), "0".to_owned()));
+    let receive = place.client.receive_message().queue_url(&place.dead);
+    let letters = receive.message_attribute_names("All").send().await.unwrap();
+    let [letter] = letters.messages() else { panic!("{letters:?}") };
+    let body = letter.body().unwrap();
+    let attributes = letter.message_attributes().unwrap();
+    let size =
+        |name: &str| name.len() + "String".len() + attributes[name].string_value().unwrap().len();
+    let size: usize = attributes.keys().map(|name| size(name)).sum();
+    // No byte more than the message had alone, nor a letter less.
+    let whole = body.len() + size;
+    assert!(long.starts_with(body) && (1024..=1026).contains(&whole), "{whole}");
+    assert_eq!(attributes["reason"].string_value(), Some("too long to be an event"));
+    let digest = Digest::of_bytes(long.as_bytes());
+    assert_eq!(attributes["whole"].string_value(), Some(&*format!("1026 bytes, {digest}")));
+}
+
+#[tokio::test]
+async fn dead_letters_are_put_back_once() {
+    let place = Place::new().await;
+    let bodies: Vec<String> = (0..23).map(|n| format!("event {n}")).collect();
+    let letters = DeadLetters::new(&aws().await, &place.dead);
+    for body in &bodies {
+        letters.put("id", body, "its bucket was gone").await.unwrap();
+    }
+    let send = place.client.send_message().queue_url(&place.dead).message_body("start of a");
+    let text = |value: &str| {
+        MessageAttributeValue::builder().data_type("String").string_value(value).build().unwrap()
+    };
+    send.message_attributes("whole", text("2000000 bytes")).send().await.unwrap();
+    let done = redrive(&aws().await, &place.dead, &place.url, Timestamp::MAX).await.unwrap();
+    assert_eq!(done, Redriven { moved: 23, cut: 1 });
+    let handler = Obedient::default();
+    drained(&place.queue(Duration::from_mins(1)).await, &handler, 23).await;
+    let came = handler.came.lock().unwrap().iter().map(|d| d.body.clone()).collect::<BTreeSet<_>>();
+    assert_eq!(came, bodies.into_iter().collect());
+    assert_eq!(place.counts_of(&place.dead).await, ("0".to_owned(), "1".to_owned()));
+}
+
+#[tokio::test]
+async fn a_letter_that_came_since_is_not_put_back() {
+    let place = Place::new().await;
+    let aws = aws().await;
+    DeadLetters::new(&aws, &place.dead).put("id", "event", "it came back").await.unwrap();
+    let until = Timestamp::UNIX_EPOCH;
+    let done = redrive(&aws, &place.dead, &place.url, until).await.unwrap();
+    assert_eq!(done, Redriven::default());
+    assert_eq!(place.counts().await, ("0".to_owned(), "0".to_owned()));
 }
 
 /// Works until the time for which its messages are hidden was renewed so often.

@@ -1,6 +1,6 @@
 //! What the claims of the ports do not say, because only this store can get it wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aisaws_aws::archive::Archive;
@@ -12,8 +12,8 @@ use aisaws_core::fault::{Classify as _, Fault};
 use aisaws_core::id::{EventId, IncidentId};
 use aisaws_core::ledger::{Broken, Call, Entry, verify_chain};
 use aisaws_core::port::{
-    Approvals as _, EventFilter, Events, Incidents, Opened, Question, Snapshots as _, StoreError,
-    Stored, WriteKey,
+    Approvals as _, Clock, EventFilter, Events, Incidents, Opened, Question, Snapshots as _,
+    StoreError, Stored, WriteKey,
 };
 use aisaws_core::source::cloudtrail;
 use aisaws_core::status::Status;
@@ -242,7 +242,7 @@ async fn a_store_that_cannot_be_reached_may_be_later_and_one_without_a_table_ref
     assert_eq!(error.fault(), Fault::Transient, "{error:?}");
     let store = Store::new(&aws().await, &name("missing"), archive().await, Arc::new(SystemClock));
     let error = store.load(&digest).await.unwrap_err();
-    assert!(matches!(error, StoreError::Refused { fault: Fault::BadInput, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Refused { fault: Fault::Permanent, .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -266,4 +266,97 @@ async fn a_question_of_an_incident_that_ended_leaves_the_list() {
     assert_eq!(store.open_questions(at).await.unwrap(), []);
     let standing = store.standing(id).await.unwrap().unwrap();
     assert_eq!(standing.question, question, "it is on record");
+}
+
+/// A message is laid aside for ever where the fault is its own. That of a deployment is not.
+#[tokio::test]
+async fn a_table_or_a_bucket_that_is_missing_is_no_bad_input() {
+    let large = "x".repeat(100 * 1024);
+    let clock = Arc::new(SystemClock);
+    let table = Store::new(&aws().await, &name("missing"), archive().await, clock.clone());
+    let error = Events::append(&table, vec![record("a", 1, &[], &[])]).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Permanent, "{error:?}");
+    let nowhere = aisaws_aws::archive::Archive::new(&aws().await, &name("missing"));
+    let bucket = Store::new(&aws().await, &name("aisaws"), nowhere, clock);
+    bucket.ensure_table().await.unwrap();
+    let mut long = record("a", 1, &[], &[]);
+    long.event.raw = json!({ "long": large }).to_string();
+    let error = Events::append(&bucket, vec![long]).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Permanent, "{error:?}");
+}
+
+/// A clock that stands.
+#[derive(Debug)]
+struct At(Timestamp);
+
+#[async_trait::async_trait]
+impl Clock for At {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+
+    async fn sleep(&self, _: std::time::Duration) {}
+}
+
+/// The second at which the item with that `sk` may go, by what its `pk` begins with.
+async fn expiries(table: &str) -> BTreeMap<(String, String), i64> {
+    let items = aws_sdk_dynamodb::Client::new(&sdk().await).scan().table_name(table);
+    let mut expiries = BTreeMap::new();
+    for item in items.send().await.unwrap().items() {
+        if let Some(AttributeValue::N(second)) = item.get("expires_at") {
+            let word = |name: &str| {
+                let text = item[name].as_s().unwrap();
+                text.split(' ').next().unwrap().to_owned()
+            };
+            expiries.insert((word("pk"), word("sk")), second.parse().unwrap());
+        }
+    }
+    expiries
+}
+
+#[tokio::test]
+async fn only_what_no_rule_hit_and_what_spares_work_goes_by_itself() {
+    let table = name("aisaws");
+    let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+    let store = Store::new(&aws().await, &table, archive().await, Arc::new(At(now))).keeping(3);
+    store.ensure_table().await.unwrap();
+    let (acme, rules) = (["acme".to_owned()], ["rule".to_owned()]);
+    // 2026-03-04T00:00:00Z.
+    let then = 1_772_582_400;
+    let at = |pk: &str, sk: &str| ((pk.to_owned(), sk.to_owned()), then);
+
+    let hit = record("hit", 1, &rules, &acme);
+    Events::append(&store, vec![hit.clone()]).await.unwrap();
+    let actor = at("actor", "2026-03-01T10:00:00.000000000Z");
+    assert_eq!(expiries(&table).await, BTreeMap::from([actor.clone()]));
+
+    let id = IncidentId::from_cause(&["one"]);
+    assert!(store.admit("rule/hour", id, 5).await.unwrap());
+    let write = WriteKey {
+        incident: id,
+        step: "remediate:1".to_owned(),
+        digest: Digest::of_bytes(b"plan"),
+    };
+    store.keep_calls(&write, Vec::new()).await.unwrap();
+    let event = record("none", 1, &[], &acme);
+    Events::append(&store, vec![event.clone()]).await.unwrap();
+    let touched = at("touched", "2026-03-01T10:00:00.000000000Z");
+    let spared = [actor, at("admitted", "admitted"), at("write", "calls"), touched];
+    let mut all = BTreeMap::from(spared.clone());
+    all.extend([at("event", "content")]);
+    assert_eq!(expiries(&table).await, all);
+
+    // A correlation found it to be one after all.
+    let mut found = hit.hits[0].clone();
+    found.event = event.event.id.clone();
+    assert_eq!(store.derive(vec![found]).await.unwrap().hits, 1);
+    assert_eq!(expiries(&table).await, BTreeMap::from(spared.clone()));
+
+    // So did a correction, of which the first content is the event that people are shown.
+    Events::append(&store, vec![record("late", 1, &[], &[])]).await.unwrap();
+    assert_eq!(expiries(&table).await, all);
+    let mut corrected = record("late", 1, &rules, &[]);
+    corrected.event.raw = corrected.event.raw.replace("PutBucketAcl", "PutBucketPolicy");
+    assert_eq!(Events::append(&store, vec![corrected]).await.unwrap(), [Stored::Variant]);
+    assert_eq!(expiries(&table).await, BTreeMap::from(spared));
 }

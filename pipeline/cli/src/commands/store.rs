@@ -4,12 +4,12 @@ use aisaws_app::audit::audit;
 use aisaws_engine::JournalError;
 use serde_json::json;
 
-use crate::Ended;
 use crate::args::{Format, Place, Store as Command};
 use crate::context::Context;
 use crate::opened::Opened;
 use crate::output;
 use crate::render::table::table;
+use crate::{Ended, Usage};
 
 /// Dead letters listed at most.
 const LETTERS: u32 = 10_000;
@@ -24,6 +24,7 @@ pub(crate) async fn run(
         Command::Export => export(&opened).await,
         Command::Verify => verify(context, &opened).await,
         Command::DeadLetters => dead_letters(context, &opened).await,
+        Command::Redrive => redrive(context, &opened).await,
     }
 }
 
@@ -100,4 +101,36 @@ async fn dead_letters(context: &Context, opened: &Opened) -> anyhow::Result<Ende
         }
     }
     Ok(Ended::Done)
+}
+
+/// Takes what lies in the dead letter queue in once more. The local store has no queue: there, the
+/// same files are given again.
+#[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "AWS is asked"))]
+async fn redrive(context: &Context, opened: &Opened) -> anyhow::Result<Ended> {
+    match opened {
+        Opened::Local(_) => {
+            _ = context;
+            let message = "the local store has no queue; give --aws, or read the files again";
+            Err(Usage(message.to_owned()).into())
+        }
+        #[cfg(feature = "aws")]
+        Opened::Aws(deployment) => {
+            let (settings, aws) = (deployment.settings(), deployment.wired().aws());
+            let named = |url: &Option<String>, name: &str| {
+                url.clone().ok_or_else(|| Usage(format!("the deployment does not tell `{name}`")))
+            };
+            let from = named(&settings.dead_letters, "AISAWS_DEAD_LETTER_QUEUE_URL")?;
+            let to = named(&settings.queue, "AISAWS_QUEUE_URL")?;
+            let now = opened.ports().clock.now();
+            let done = aisaws_aws::redrive::redrive(aws, &from, &to, now).await?;
+            match context.format {
+                Format::Json => output::json(&json!({ "moved": done.moved, "cut": done.cut }))?,
+                Format::Text => output::line(&format!(
+                    "{} messages are in the queue of events again; {} were cut and stay where they are",
+                    done.moved, done.cut
+                )),
+            }
+            Ok(Ended::Done)
+        }
+    }
 }

@@ -30,6 +30,8 @@ static META: Meta = Meta {
         "Whoever may delete a trail may point it at a bucket of theirs first, and the last state \
          seen is what is restored: a human is asked to look at the bucket.",
         "Insight selectors are not restored.",
+        "A trail of an organization is reported and not created: that takes rights over the \
+         organization (to enable CloudTrail's access, to create its service-linked role).",
         "The bucket for the log files must still exist and let CloudTrail write.",
     ],
     compliance: &[
@@ -46,6 +48,7 @@ static META: Meta = Meta {
     references: &[
         "https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.html",
         "https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_PutEventSelectors.html",
+        "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-trail-organization.html",
     ],
     catalogue: &["CT-02"],
 };
@@ -77,6 +80,14 @@ impl Control for TrailDeleted {
     }
 
     fn fix_absent(&self, cause: &Cause<'_, Trail>) -> Result<Option<Trail>, Refusal> {
-        Ok(restorable(cause).map(|was| Trail { is_logging: true, ..was.clone() }))
+        let was = restorable(cause);
+        if was.is_some_and(|was| was.is_organization_trail) {
+            return Err(Refusal::Beyond(
+                "it logged a whole organization; such a trail is created with rights over the \
+                 organization, which the role that repairs does not have: create it by hand from \
+                 the organization's management account or that of its delegated administrator",
+            ));
+        }
+        Ok(was.map(|was| Trail { is_logging: true, ..was.clone() }))
     }
 }

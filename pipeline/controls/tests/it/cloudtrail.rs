@@ -1,6 +1,6 @@
 //! Trails.
 
-use aisaws_controls::plan::{Outcome, prepare};
+use aisaws_controls::plan::{Outcome, PlanError, prepare};
 use aisaws_controls::{Cause, resource, touched};
 use aisaws_core::event::Event;
 use aisaws_core::id::ControlId;
@@ -123,6 +123,18 @@ fn a_trail_that_was_stopped_before_it_was_deleted_logs_again() {
     let outcome = prepare(&the(TRAIL), &asked, &Value::Null, |_| Some(was.clone())).unwrap();
     let Outcome::Plan(plan) = outcome else { panic!("{outcome:?}") };
     assert_eq!(plan.after["IsLogging"], json!(true));
+}
+
+/// `CreateTrail` of one needs `organizations:EnableAWSServiceAccess` and more (Service Authorization
+/// Reference, AWS CloudTrail), which no role of ours has.
+#[test]
+fn a_deleted_trail_of_an_organization_is_for_a_human_to_create() {
+    let mut was = logging();
+    was["IsOrganizationTrail"] = json!(true);
+    let outcome = prepare(&the(TRAIL), &[DELETED.into()], &Value::Null, |_| Some(was.clone()));
+    let Err(refused @ PlanError::Refused { .. }) = outcome else { panic!("{outcome:?}") };
+    let why = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(why.contains("organization") && why.contains("by hand"), "{why}");
 }
 
 #[test]

@@ -112,6 +112,7 @@ fn what_no_rule_is_about_stays_outside() {
     let patterns = patterns(&logs(documents), Limits::default());
     let [only] = patterns.as_slice() else { panic!("{patterns:?}") };
     let expected = json!({
+        "source": [{"prefix": "aws."}],
         "detail-type": [{"suffix": " via CloudTrail"}],
         "detail": {
             "eventSource": [{"equals-ignore-case": "iam.amazonaws.com"}],
@@ -135,6 +136,34 @@ fn findings_come_from_their_senders_only() {
         only.pattern,
         json!({"source": ["aws.guardduty"], "detail-type": ["GuardDuty Finding"]})
     );
+}
+
+#[test]
+fn what_aws_did_not_send_stays_outside() {
+    // Anybody may put events of any type on the bus; only AWS sends from a source `aws.*`.
+    let everything = "title: T\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n  s:\n    - needle\n  condition: s\n";
+    let everything = parse("r.yml", everything).into_iter().map(Result::unwrap).collect();
+    for (logs, limits) in [
+        (own(), Limits::default()),
+        (own(), Limits { characters: 2_048, rules: 2 }),
+        (logs(everything), Limits::default()),
+    ] {
+        let patterns = patterns(&logs, limits);
+        let detail = json!({"eventSource": "cloudtrail.amazonaws.com", "eventName": "StopLogging"});
+        let is_let = |source: &str| {
+            let kind = "AWS API Call via CloudTrail";
+            let event = json!({"source": source, "detail-type": kind, "detail": detail});
+            patterns.iter().any(|p| lets_through(&p.pattern, &event))
+        };
+        assert!(is_let("aws.cloudtrail"), "{patterns:?}");
+        assert!(!is_let("custom.cloudtrail") && !is_let("aws"), "{patterns:?}");
+        let ours = patterns.iter().filter(|p| p.pattern["source"] == json!([{"prefix": "aws."}]));
+        assert_eq!(
+            ours.count() + usize::from(patterns[0].pattern["source"][0].is_string()),
+            patterns.len(),
+            "{patterns:?}"
+        );
+    }
 }
 
 /// A selection about a name and a source, with values that the two systems read differently.

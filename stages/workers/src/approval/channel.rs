@@ -76,7 +76,8 @@ impl LinkChannel {
             message.recipient = Some(approver.to_owned());
         }
         let link = format!("{}?{TOKEN}={}", self.page, self.key.sign(&claims));
-        message.lines.push(format!("look at the plan and answer here: {link}"));
+        // First: a channel may cut what is long, and without the link nobody can answer.
+        message.lines.insert(0, format!("look at the plan and answer here: {link}"));
         message
     }
 }

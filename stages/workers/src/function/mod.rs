@@ -53,7 +53,9 @@ pub async fn read(handler: &str) -> Result<(), FunctionError> {
         aisaws_decide::AskHuman::NAME => stage::serve(wired.ask().await?, clock).await?,
         aisaws_remediate::Prepare::NAME => stage::serve(wired.prepare(), clock).await?,
         aisaws_verify::Verify::NAME => stage::serve(wired.verify(), clock).await?,
-        aisaws_alert::Alert::NAME => stage::serve(wired.alert()?, clock).await?,
+        aisaws_alert::Alert::NAME => {
+            stage::serve(wired.alert_with_evidence()?, clock).await?;
+        }
         "intake" => messages::serve(&wired).await?,
         "approval" => page::serve(&wired).await?,
         "sweep" => sweep::serve(&wired).await?,
