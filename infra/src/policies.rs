@@ -22,8 +22,10 @@ enum Grant {
     KeepReplays,
     /// Keeps what incidents stand on.
     KeepEvidence,
-    /// Reads the queue of events.
+    /// Reads the queue of events, which the service does in a function's name.
     TakeMessages,
+    /// Reads the queue of events by itself.
+    Poll,
     /// Puts what cannot be taken in where people look.
     Bury,
     /// Starts the response to an incident.
@@ -164,6 +166,11 @@ fn statements(grant: Grant) -> Vec<Value> {
             &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
             &[arn("Queue")],
         )],
+        Grant::Poll => vec![statement(
+            "Poll",
+            &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"],
+            &[arn("Queue")],
+        )],
         Grant::Bury => vec![statement("Bury", &["sqs:SendMessage"], &[arn("DeadLetterQueue")])],
         Grant::StartExecution => vec![
             statement("StartExecution", &["states:StartExecution"], &[machine("stateMachine", "")]),
@@ -207,13 +214,58 @@ fn assume(sid: &str, role: &str) -> Value {
     )
 }
 
+/// What `aisaws worker` does as a long-running process: what functions `Intake` and `Sweep` do.
+fn worker_grants() -> Vec<Grant> {
+    vec![
+        Grant::Table(OPENS),
+        Grant::Archive(&["s3:GetObject", "s3:PutObject"], &[RAW, BODIES]),
+        Grant::Poll,
+        Grant::Bury,
+        Grant::StartExecution,
+        Grant::ListExecutions,
+        Grant::AnswerExecution,
+        Grant::AssumeReader,
+        Grant::Publish,
+    ]
+}
+
+/// The policy of the role that `aisaws worker` runs as. Its log is where its owner lets it write.
+pub fn worker() -> Value {
+    document("Worker", worker_grants(), Vec::new())
+}
+
+/// The role that `aisaws worker` runs as, as a resource of a template: for whom parameter
+/// `WorkerPrincipal` names, and not there where it names nobody.
+pub fn worker_role() -> Value {
+    let whom = json!({ "Ref": "WorkerPrincipal" });
+    json!({
+        "Type": "AWS::IAM::Role",
+        "Condition": "HasWorker",
+        "Properties": {
+            "RoleName": sub("${Prefix}-worker"),
+            "Description": "aisaws worker runs as it: takes events in, carries on what was left undone",
+            "AssumeRolePolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [{
+                    "Effect": "Allow",
+                    "Principal": { "Fn::If": [
+                        "WorkerIsService", { "Service": whom }, { "AWS": whom },
+                    ] },
+                    "Action": "sts:AssumeRole",
+                }],
+            },
+            "Policies": [{ "PolicyName": "least", "PolicyDocument": worker() }],
+        },
+    })
+}
+
 /// The policy of a function's own role.
 pub fn of(function: &Function) -> Value {
     let log = format!(
         "arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:/aws/lambda/${{Prefix}}-{}:*",
         function.kebab()
     );
-    let mut all = vec![
+    let all = vec![
         statement("Log", &["logs:CreateLogStream", "logs:PutLogEvents"], &[sub(&log)]),
         // X-Ray knows no resources.
         statement(
@@ -222,7 +274,11 @@ pub fn of(function: &Function) -> Value {
             &[Value::from("*")],
         ),
     ];
-    let grants = grants(function);
+    document(function.name, grants(function), all)
+}
+
+/// The policy of whoever is called so: these statements, and those of the grants.
+fn document(name: &str, grants: Vec<Grant>, mut all: Vec<Value>) -> Value {
     let encrypts = grants.iter().any(|grant| match grant {
         Grant::Archive(actions, _) => actions.contains(&"s3:PutObject"),
         Grant::Publish | Grant::KeepReplays | Grant::KeepEvidence => true,
@@ -233,7 +289,7 @@ pub fn of(function: &Function) -> Value {
     all.extend(grants.into_iter().flat_map(statements));
     // Of the archive and of the topic.
     all.push(statement("Key", key, &[arn("Key")]));
-    all.extend(seals(function));
+    all.extend(seals(name));
     json!({ "Version": "2012-10-17", "Statement": all })
 }
 
@@ -246,11 +302,11 @@ const SECRETS: &str = "secret *";
 /// What only an answered question has (`pipeline/aws/src/store/approvals.rs`).
 const OF_VOTES: &[&str] = &["answers"];
 
-/// What the table holds and this function may not have, although it is one table. A denial is
+/// What the table holds and who is called so may not have, although it is one table. A denial is
 /// final, whatever else the role is granted later. Votes lie in the partition of their incident, so
 /// that it is their attributes that tell them.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>
-fn seals(function: &Function) -> Vec<Value> {
+fn seals(name: &str) -> Vec<Value> {
     let seal = |sid: &str, actions: &[&str], key: &str, values: &[&str]| {
         json!({
             "Sid": sid,
@@ -261,10 +317,10 @@ fn seals(function: &Function) -> Vec<Value> {
         })
     };
     let mut list = Vec::new();
-    if !HOLD_SECRETS.contains(&function.name) {
+    if !HOLD_SECRETS.contains(&name) {
         list.push(seal("NoSecret", OPENS, "dynamodb:LeadingKeys", &[SECRETS]));
     }
-    if !TAKE_VOTES.contains(&function.name) {
+    if !TAKE_VOTES.contains(&name) {
         let writes = &["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
         list.push(seal("NoVote", writes, "dynamodb:Attributes", OF_VOTES));
     }
@@ -298,6 +354,7 @@ pub fn variables(function: &Function) -> Value {
             | Grant::KeepReplays
             | Grant::KeepEvidence
             | Grant::TakeMessages
+            | Grant::Poll
             | Grant::AnswerExecution => {}
         }
     }
@@ -434,13 +491,22 @@ impl AccountRole {
         })
     }
 
-    /// The functions that assume it.
-    pub fn assumed_by(self) -> impl Iterator<Item = &'static Function> {
-        let wanted = match self {
+    fn assuming(self) -> Grant {
+        match self {
             Self::Reader => Grant::AssumeReader,
             Self::Responder => Grant::AssumeResponder,
-        };
+        }
+    }
+
+    /// The functions that assume it.
+    pub fn assumed_by(self) -> impl Iterator<Item = &'static Function> {
+        let wanted = self.assuming();
         FUNCTIONS.iter().filter(move |function| grants(function).contains(&wanted))
+    }
+
+    /// Whether `aisaws worker` assumes it.
+    pub fn is_assumed_by_worker(self) -> bool {
+        worker_grants().contains(&self.assuming())
     }
 }
 
@@ -468,7 +534,7 @@ mod tests {
     fn no_policy_of_ours_has_a_wildcard_action() {
         let functions = FUNCTIONS.iter().map(of);
         let roles = [AccountRole::Reader, AccountRole::Responder].map(AccountRole::policy);
-        for policy in functions.chain(roles) {
+        for policy in functions.chain(roles).chain([worker()]) {
             assert!(actions(&policy).iter().all(|action| !action.contains('*')), "{policy}");
         }
     }
@@ -561,6 +627,35 @@ mod tests {
                 assert!(denied.is_superset(&find("Table")), "{}", function.name);
             }
         }
+    }
+
+    #[test]
+    fn a_worker_may_do_what_the_functions_do_in_whose_place_it_is() {
+        let of_function = |name: &str| {
+            let function = FUNCTIONS.iter().find(|f| f.name == name).unwrap();
+            actions(&of(function))
+        };
+        let mut wanted = of_function("Intake");
+        wanted.append(&mut of_function("Sweep"));
+        // The service does these in a function's name; a worker polls by itself, and has its log
+        // elsewhere.
+        for of_functions in [
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            "sqs:GetQueueAttributes",
+            "xray:PutTelemetryRecords",
+            "xray:PutTraceSegments",
+        ] {
+            assert!(wanted.remove(of_functions), "{of_functions}");
+        }
+        wanted.insert("sqs:ChangeMessageVisibility".to_owned());
+        assert_eq!(actions(&worker()), wanted);
+        let denied = worker()["Statement"].as_array().unwrap().clone();
+        for sid in ["NoSecret", "NoVote"] {
+            assert!(denied.iter().any(|s| s["Sid"] == sid && s["Effect"] == "Deny"), "{sid}");
+        }
+        assert!(AccountRole::Reader.is_assumed_by_worker());
+        assert!(!AccountRole::Responder.is_assumed_by_worker());
     }
 
     #[test]

@@ -247,11 +247,24 @@ fn each_role_is_entered_by_whom_it_is_for() {
         .collect();
     expected.insert("template StateMachineRole".into(), (trusted("states"), here.clone()));
     expected.insert("forward ForwardRole".into(), (trusted("events"), here));
-    let reading = roles(&["Intake", "Prepare", "Verify", "Sweep", "Scan"]);
+    let or_none = |mut principals: Value, worker: Value| {
+        let there = json!({ "Fn::If": ["HasWorker", worker, { "Ref": "AWS::NoValue" }] });
+        principals["AWS"].as_array_mut().unwrap().push(there);
+        principals
+    };
+    let whom = json!({ "Ref": "WorkerPrincipal" });
+    let runs = json!({ "Fn::If": ["WorkerIsService", { "Service": whom }, { "AWS": whom }] });
+    expected.insert("template WorkerRole".into(), (runs, Value::Null));
+    let worker = json!({ "Fn::GetAtt": ["WorkerRole", "Arn"] });
+    let reading = or_none(roles(&["Intake", "Prepare", "Verify", "Sweep", "Scan"]), worker);
     expected.insert("template ReaderRole".into(), (reading, secret.clone()));
     let writing = roles(&["Remediate", "RollBack"]);
     expected.insert("template ResponderRole".into(), (writing, secret.clone()));
-    let reading = members(&["intake", "prepare", "verify", "sweep", "scan"]);
+    let in_condition = "/ArnEquals/aws:PrincipalArn";
+    let worker = members(&["worker"]).pointer(in_condition).unwrap()[0].clone();
+    let worker = or_none(json!({ "AWS": [] }), worker)["AWS"][0].clone();
+    let mut reading = members(&["intake", "prepare", "verify", "sweep", "scan"]);
+    reading.pointer_mut(in_condition).unwrap().as_array_mut().unwrap().push(worker);
     expected.insert("member ReaderRole".into(), (account.clone(), reading));
     let writing = members(&["remediate", "roll-back"]);
     expected.insert("member ResponderRole".into(), (account, writing));
@@ -342,19 +355,28 @@ fn functions_are_called_by_the_clock_and_by_the_page_alone() {
     assert_eq!(permissions, expected);
 }
 
-/// What is denied is denied to all: a statement that denies without TLS names everyone.
+/// What is denied is denied to all, by hand: calls without TLS, and to hear of questions for whoever
+/// is not named.
 #[test]
-fn nobody_reaches_bucket_and_queues_without_tls() {
-    let mut denied: Vec<String> = statements()
-        .into_iter()
-        .filter(|s| s.kind == "own" && !s.is_allow())
-        .inspect(|s| {
-            assert_eq!(s.body["Principal"], "*", "{}", s.place());
-            let insecure = json!({ "Bool": { "aws:SecureTransport": "false" } });
-            assert_eq!(s.body["Condition"], insecure, "{}", s.place());
-        })
-        .map(|s| s.resource)
-        .collect();
-    denied.sort();
-    assert_eq!(denied, ["template BucketPolicy", "template QueuePolicy"]);
+fn what_resources_deny_is_denied_to_everyone() {
+    let insecure = json!({ "Bool": { "aws:SecureTransport": "false" } });
+    let person =
+        |name: &str| json!({ "Fn::If": [format!("Has{name}"), { "Ref": name }, "nobody"] });
+    let people = ["AlertEmail", "ApproverEmail", "SecondApproverEmail"].map(person);
+    let unknown = json!({
+        "StringNotEquals": { "sns:Endpoint": people },
+        "StringNotLike": { "sns:Endpoint": { "Ref": "Subscribers" } },
+    });
+    let expected = BTreeMap::from([
+        ("template BucketPolicy".to_owned(), insecure.clone()),
+        ("template QueuePolicy".to_owned(), insecure),
+        ("template TopicPolicy".to_owned(), unknown),
+    ]);
+    let mut denied = BTreeMap::new();
+    for statement in statements().into_iter().filter(|s| s.kind == "own" && !s.is_allow()) {
+        assert_eq!(statement.body["Principal"], "*", "{}", statement.place());
+        let condition = statement.body["Condition"].clone();
+        assert!(denied.insert(statement.resource.clone(), condition).is_none());
+    }
+    assert_eq!(denied, expected);
 }

@@ -10,3 +10,4 @@ mod matrix;
 mod member;
 mod policy;
 mod who;
+mod worker;

@@ -31,12 +31,18 @@ impl Aws {
 
     /// One emulator at that address for every service, in `us-east-1`.
     pub async fn emulator(endpoint: &str) -> Self {
+        let anybody = Credentials::new("test", "test", None, None, "emulator");
+        Self::emulator_as(endpoint, anybody).await
+    }
+
+    /// The same, called with these credentials.
+    pub async fn emulator_as(endpoint: &str, credentials: Credentials) -> Self {
         let retries = retries().with_initial_backoff(EMULATOR_PAUSE);
         let config = loader()
             .retry_config(retries)
             .endpoint_url(endpoint)
             .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "emulator"))
+            .credentials_provider(credentials)
             .load()
             .await;
         Self { config, is_emulator: true }

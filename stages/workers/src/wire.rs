@@ -367,7 +367,7 @@ impl Wired {
     /// The same, after which what the incident stands on is in the archive too.
     ///
     /// # Errors
-    /// As [`Wired::alert`].
+    /// As of [`Self::alert`].
     pub fn alert_with_evidence(&self) -> Result<WithEvidence, WireError> {
         Ok(WithEvidence::new(self.alert()?, self.store.clone()))
     }

@@ -13,6 +13,13 @@ const UNSEEN: &[&str] = &[
     "iam:GetAccessKeyLastUsed",
 ];
 
+/// The emulator asks for batches by names of their own; in IAM they are the same action.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html>
+const BATCHES: [(&str, &str); 2] = [
+    ("sqs:DeleteMessage", "sqs:DeleteMessageBatch"),
+    ("sqs:ChangeMessageVisibility", "sqs:ChangeMessageVisibilityBatch"),
+];
+
 /// One action of one statement that allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Grant {
@@ -129,6 +136,11 @@ impl Role {
         // A statement has an action.
         let statements = document["Statement"].as_array_mut().unwrap();
         statements.retain(|s| !s["Action"].as_array().is_some_and(Vec::is_empty));
+        for actions in statements.iter_mut().filter_map(|s| s["Action"].as_array_mut()) {
+            let batches = BATCHES.iter().filter(|(action, _)| actions.iter().any(|a| a == action));
+            let batches: Vec<Value> = batches.map(|(_, batch)| Value::from(*batch)).collect();
+            actions.extend(batches);
+        }
         let put = self.iam.put_role_policy().role_name(&self.name).policy_name(&self.policy);
         put.policy_document(document.to_string()).send().await.unwrap();
     }

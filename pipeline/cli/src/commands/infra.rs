@@ -100,7 +100,8 @@ fn all_policies() -> Value {
     let functions = FUNCTIONS.iter().map(|f| (f.kebab(), policies::of(f)));
     let roles = [AccountRole::Reader, AccountRole::Responder];
     let roles = roles.into_iter().map(|role| (role.suffix().to_owned(), role.policy()));
-    Value::Object(functions.chain(roles).collect::<Map<_, _>>())
+    let worker = ("worker".to_owned(), policies::worker());
+    Value::Object(functions.chain(roles).chain([worker]).collect::<Map<_, _>>())
 }
 
 fn cost(format: Format, load: Load, prices: Option<&Path>) -> anyhow::Result<()> {
