@@ -97,7 +97,7 @@ pub fn member() -> Result<String, TemplateError> {
             ))
         };
         let mut roles: Vec<Value> = role.assumed_by().map(|f| arn(&f.kebab())).collect();
-        roles.extend(role.is_assumed_by_worker().then(|| if_there(&arn("worker"))));
+        roles.extend(role.is_assumed_by_worker().then(|| arn("worker")));
         resources.insert(name.to_owned(), role.member_role(&responder, &roles));
     }
     let whole = json!({
@@ -116,12 +116,7 @@ pub fn member() -> Result<String, TemplateError> {
                 "Type": "String", "NoEcho": true, "MinLength": 2,
                 "Description": "As in the stack of the responder's account.",
             },
-            "Worker": {
-                "Type": "String", "Default": "no", "AllowedValues": ["no", "yes"],
-                "Description": "Whether the responder's stack has a role for aisaws worker (its parameter WorkerPrincipal).",
-            },
         },
-        "Conditions": { "HasWorker": { "Fn::Equals": [reference("Worker"), "yes"] } },
         "Resources": resources,
     });
     Ok(yaml_serde::to_string(&whole)?)
