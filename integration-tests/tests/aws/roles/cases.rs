@@ -165,7 +165,8 @@ impl Case {
         let answer = stage.invoke(self.function, &self.payload).await.map_err(|e| e.to_string())?;
         match self.function {
             "intake" if answer["batchItemFailures"] != json!([]) => return Err(answer.to_string()),
-            "approval" if answer["statusCode"] != 200 => return Err(answer.to_string()),
+            // The vote is kept, and no execution has that token.
+            "approval" if answer["statusCode"] != 202 => return Err(answer.to_string()),
             "scan" if answer["problems"] != json!([]) => return Err(answer.to_string()),
             // It closes the incident whether or not anybody could be told.
             "alert" | "ask-human" => told(stage, &self.payload).await?,
